@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/* The generic netlink ABI of family "sluice": how listeners, rules, groups and rings are programmed and read. */
+#ifndef _UAPI_LINUX_SLUICE_H
+#define _UAPI_LINUX_SLUICE_H
+
+/*
+ * Everything is per network namespace. Reading needs no privilege but CAP_NET_ADMIN in the namespace's user
+ * namespace is needed for every command that changes something, for EXPLAIN, and for an exact STATS_GET. Every
+ * refusal carries an extended acknowledgement with a text and, where one is at fault, the attribute.
+ *
+ * Strings are zero-terminated. Integers are in host order, addresses and bytes to match in network order. Names are
+ * 1 to 31 bytes of [A-Za-z0-9_.-]. Times are nanoseconds. docs/netlink/sluice.yaml is the machine-readable form.
+ *
+ *	LISTENER_NEW	do	listener set: NAME; ADDR + PORT, or SOCKET_FD; optional IFINDEX V6ONLY ACTION GROUP
+ *				REJECT_DATA REJECT_COPY. ACTION (with GROUP) is the default for messages that no rule
+ *				takes; without it, reject
+ *				EEXIST name taken; EADDRINUSE; EADDRNOTAVAIL; ENOENT no such group
+ *	LISTENER_SET	do	NAME; optional ACTION GROUP REJECT_DATA REJECT_COPY: what is given replaces
+ *	LISTENER_DEL	do	NAME; its requests in flight are cancelled
+ *	LISTENER_GET	do	NAME -> listener set;	dump: all
+ *	RULES_SET	do	rules set: LISTENER; RULE any number, in any order; optional GENERATION: refuse with EAGAIN
+ *				unless it is the set's current one. Replaces all rules at once. A rule that keeps its
+ *				id keeps its counters
+ *	RULES_GET	dump	LISTENER -> one message per rule: LISTENER, GENERATION, RULE; at least one message, without
+ *				RULE if there are none
+ *	GROUP_NEW	do	group set: NAME and options; EEXIST
+ *	GROUP_SET	do	NAME and the options to change
+ *	GROUP_DEL	do	NAME; EBUSY while rules, listeners or rings refer to it
+ *	GROUP_GET	do	NAME -> group set;	dump: all
+ *	RING_GET	dump	optional GROUP -> ring set
+ *	RING_SET	do	ID, STATE with DRAINING set or clear
+ *	RING_DEL	do	ID; detaches the ring, its unanswered requests follow the group's crash policy
+ *	STATS_GET	dump	stats set; with EXACT all counters come from one instant
+ *	HIST_GET	dump	optional GROUP -> hist set, one message per group, class and stage
+ *	EXPLAIN		do	explain set: LISTENER MESSAGE; optional ADDR PORT of the sender -> the rule and where it leads
+ *	EVENT		notification on multicast group "events": event set
+ */
+
+#define SLUICE_GENL_NAME	"sluice"
+#define SLUICE_GENL_VERSION	1
+#define SLUICE_GENL_MCGRP_EVENTS	"events"
+
+#define SLUICE_REJECT_MAX	512	/* bytes of a reject reply */
+#define SLUICE_MESSAGE_MAX	60000	/* bytes of a message to explain */
+#define SLUICE_BACKLOG_MAX	(1U << 24)	/* requests */
+#define SLUICE_CLASSES_MAX	16	/* classes of a group, the default one included */
+#define SLUICE_HOLD_NS_MAX	(3600ULL * 1000000000)
+#define SLUICE_DEADLINE_NS_MAX	(3600ULL * 1000000000)
+
+enum sluice_cmd {
+	SLUICE_CMD_UNSPEC,
+	SLUICE_CMD_LISTENER_NEW,
+	SLUICE_CMD_LISTENER_SET,
+	SLUICE_CMD_LISTENER_DEL,
+	SLUICE_CMD_LISTENER_GET,
+	SLUICE_CMD_RULES_SET,
+	SLUICE_CMD_RULES_GET,
+	SLUICE_CMD_GROUP_NEW,
+	SLUICE_CMD_GROUP_SET,
+	SLUICE_CMD_GROUP_DEL,
+	SLUICE_CMD_GROUP_GET,
+	SLUICE_CMD_RING_GET,
+	SLUICE_CMD_RING_SET,
+	SLUICE_CMD_RING_DEL,
+	SLUICE_CMD_STATS_GET,
+	SLUICE_CMD_HIST_GET,
+	SLUICE_CMD_EXPLAIN,
+	SLUICE_CMD_EVENT,
+
+	__SLUICE_CMD_MAX
+};
+#define SLUICE_CMD_MAX (__SLUICE_CMD_MAX - 1)
+
+enum sluice_transport {
+	SLUICE_TRANSPORT_UDP,
+};
+
+enum sluice_framing {
+	SLUICE_FRAMING_DATAGRAM,
+};
+
+/* What happens to a request that a rule takes. */
+enum sluice_action {
+	SLUICE_ACTION_GROUP,	/* goes to a group */
+	SLUICE_ACTION_REJECT,	/* gets the listener's reject reply, or silence if there is none */
+	SLUICE_ACTION_DROP,	/* nothing is sent */
+	SLUICE_ACTION_PASS,	/* left to the socket; adopted sockets only */
+	__SLUICE_ACTION_MAX
+};
+
+enum sluice_steering {
+	SLUICE_STEERING_HASH,	/* ring by hash of the group's key */
+	SLUICE_STEERING_CPU,	/* ring by the CPU the message arrived on */
+	SLUICE_STEERING_RR,	/* each ring in turn */
+	SLUICE_STEERING_LEAST,	/* ring with the fewest unanswered requests */
+	SLUICE_STEERING_FIFO,	/* one backlog, first ring with room takes the head */
+	__SLUICE_STEERING_MAX
+};
+
+enum sluice_key_kind {
+	SLUICE_KEY_KIND_FLOW,	/* addresses and ports */
+	SLUICE_KEY_KIND_BYTES,	/* KEY_LEN bytes at KEY_OFFSET */
+	SLUICE_KEY_KIND_TOKEN,	/* token KEY_INDEX, counted from 0, after KEY_OFFSET, cut at KEY_DELIM */
+	__SLUICE_KEY_KIND_MAX
+};
+
+/* What a group without any attached ring does with requests. */
+enum sluice_no_consumer {
+	SLUICE_NO_CONSUMER_HOLD,	/* keeps them in the backlog for HOLD_NS, then rejects */
+	SLUICE_NO_CONSUMER_REJECT,
+	SLUICE_NO_CONSUMER_PASS,	/* to the socket where it is an adopted one, else rejects */
+	__SLUICE_NO_CONSUMER_MAX
+};
+
+/* What happens to the unanswered requests of a ring whose consumer goes away. */
+enum sluice_crash {
+	SLUICE_CRASH_REQUEUE,	/* those it had not taken go to other rings, the taken ones are rejected */
+	SLUICE_CRASH_REISSUE,	/* all go to other rings: at least once */
+	SLUICE_CRASH_REJECT,	/* all are rejected */
+	__SLUICE_CRASH_MAX
+};
+
+enum sluice_match_kind {
+	SLUICE_MATCH_KIND_SRC,		/* source in ADDR/PREFIX */
+	SLUICE_MATCH_KIND_LENGTH,	/* message length in [MIN, MAX] */
+	SLUICE_MATCH_KIND_BYTES,	/* WIDTH bytes at OFFSET & MASK == VALUE, network order */
+	SLUICE_MATCH_KIND_TEXT,		/* bytes at OFFSET == WORD */
+	SLUICE_MATCH_KIND_TOKEN,	/* token INDEX after OFFSET cut at DELIM == one of WORD... */
+	__SLUICE_MATCH_KIND_MAX
+};
+
+/* Stages of a request that have a latency histogram per group and class. */
+enum sluice_stage {
+	SLUICE_STAGE_WAIT,	/* arrival to publish */
+	SLUICE_STAGE_PICKUP,	/* publish to the consumer's taking it, by the consumer's stamp */
+	SLUICE_STAGE_SERVICE,	/* taken to answered, by the consumer's stamps */
+	SLUICE_STAGE_SEND,	/* answered to handed to the network */
+	SLUICE_STAGE_TOTAL,	/* arrival to handed to the network */
+	__SLUICE_STAGE_MAX
+};
+
+enum sluice_event {
+	SLUICE_EVENT_RING_ATTACHED,
+	SLUICE_EVENT_RING_DETACHED,	/* in an orderly way: nothing was left unanswered */
+	SLUICE_EVENT_RING_DIED,		/* COUNT requests were unanswered */
+	SLUICE_EVENT_RING_BROKEN,	/* its consumer wrote an impossible index */
+	SLUICE_EVENT_LISTENER_CLOSED,	/* the process closed the adopted socket */
+	__SLUICE_EVENT_MAX
+};
+
+/* attribute set "listener" */
+enum {
+	SLUICE_A_LISTENER_UNSPEC,
+	SLUICE_A_LISTENER_NAME,		/* string */
+	SLUICE_A_LISTENER_ID,		/* u32, out: number in the namespace, as in the slot header */
+	SLUICE_A_LISTENER_TRANSPORT,	/* u32, enum sluice_transport; default UDP */
+	SLUICE_A_LISTENER_FRAMING,	/* u32, enum sluice_framing; default DATAGRAM */
+	SLUICE_A_LISTENER_ADDR,		/* binary, 4 or 16 bytes */
+	SLUICE_A_LISTENER_PORT,		/* u16, not 0 */
+	SLUICE_A_LISTENER_IFINDEX,	/* u32: bind to this device */
+	SLUICE_A_LISTENER_V6ONLY,	/* flag: an IPv6 wildcard takes no IPv4 */
+	SLUICE_A_LISTENER_SOCKET_FD,	/* u32, in: adopt the caller's own bound UDP socket */
+	SLUICE_A_LISTENER_ADOPTED,	/* flag, out */
+	SLUICE_A_LISTENER_ACTION,	/* u32, enum sluice_action: default for messages no rule takes */
+	SLUICE_A_LISTENER_GROUP,	/* string: group of the default */
+	SLUICE_A_LISTENER_REJECT_DATA,	/* binary, up to SLUICE_REJECT_MAX: the reject reply; empty: none */
+	SLUICE_A_LISTENER_REJECT_COPY,	/* u32: its first n bytes are replaced by the request's first n */
+	SLUICE_A_LISTENER_GENERATION,	/* u32, out: of the rule set */
+	SLUICE_A_LISTENER_RULES,	/* u32, out: number of rules */
+	SLUICE_A_LISTENER_CLOSED,	/* flag, out: the owner of the adopted socket closed it */
+	__SLUICE_A_LISTENER_MAX
+};
+#define SLUICE_A_LISTENER_MAX (__SLUICE_A_LISTENER_MAX - 1)
+
+/* attribute set "rules" */
+enum {
+	SLUICE_A_RULES_UNSPEC,
+	SLUICE_A_RULES_LISTENER,	/* string */
+	SLUICE_A_RULES_GENERATION,	/* u32 */
+	SLUICE_A_RULES_RULE,		/* nest "rule"; any number, at the top level: a nest's length is a u16 */
+	__SLUICE_A_RULES_MAX
+};
+#define SLUICE_A_RULES_MAX (__SLUICE_A_RULES_MAX - 1)
+
+/* attribute set "rule" */
+enum {
+	SLUICE_A_RULE_UNSPEC,
+	SLUICE_A_RULE_ID,		/* u32, not 0, unique in the listener */
+	SLUICE_A_RULE_ORDER,		/* u32: lower is looked at first; default 0; ties by position in the message */
+	SLUICE_A_RULE_MATCH,		/* nest "match", up to 8; all must hold; none: everything */
+	SLUICE_A_RULE_ACTION,		/* u32, enum sluice_action */
+	SLUICE_A_RULE_GROUP,		/* string, with ACTION_GROUP */
+	SLUICE_A_RULE_CLASS,		/* string: class in the group, made when first named; default "default" */
+	SLUICE_A_RULE_PRIO,		/* u32: request queue, 0 first .. 3; default 1 */
+	SLUICE_A_RULE_DEADLINE,		/* u64: ns after arrival; 0 or absent: none */
+	__SLUICE_A_RULE_MAX
+};
+#define SLUICE_A_RULE_MAX (__SLUICE_A_RULE_MAX - 1)
+
+/* attribute set "match" */
+enum {
+	SLUICE_A_MATCH_UNSPEC,
+	SLUICE_A_MATCH_KIND,		/* u32, enum sluice_match_kind */
+	SLUICE_A_MATCH_ADDR,		/* binary, 4 or 16 bytes */
+	SLUICE_A_MATCH_PREFIX,		/* u32 */
+	SLUICE_A_MATCH_MIN,		/* u32; default 0 */
+	SLUICE_A_MATCH_MAX_LEN,		/* u32; default 0xffffffff */
+	SLUICE_A_MATCH_OFFSET,		/* u32 */
+	SLUICE_A_MATCH_WIDTH,		/* u32: 1, 2, 4, 8 bytes */
+	SLUICE_A_MATCH_MASK,		/* u64; default all ones of the width */
+	SLUICE_A_MATCH_VALUE,		/* u64 */
+	SLUICE_A_MATCH_INDEX,		/* u32: 0..255 */
+	SLUICE_A_MATCH_DELIM,		/* u32: a byte; default a space */
+	SLUICE_A_MATCH_WORD,		/* binary, 1 to 32 bytes; up to 16 for a token, 1 for a text */
+	__SLUICE_A_MATCH_MAX
+};
+#define SLUICE_A_MATCH_MAX (__SLUICE_A_MATCH_MAX - 1)
+
+/* attribute set "group" */
+enum {
+	SLUICE_A_GROUP_UNSPEC,
+	SLUICE_A_GROUP_NAME,		/* string */
+	SLUICE_A_GROUP_ID,		/* u32, out */
+	SLUICE_A_GROUP_STEERING,	/* u32, enum sluice_steering; default HASH */
+	SLUICE_A_GROUP_KEY,		/* u32, enum sluice_key_kind; default FLOW */
+	SLUICE_A_GROUP_KEY_OFFSET,	/* u32 */
+	SLUICE_A_GROUP_KEY_LEN,		/* u32: 1..64 */
+	SLUICE_A_GROUP_KEY_INDEX,	/* u32: 0..255 */
+	SLUICE_A_GROUP_KEY_DELIM,	/* u32: a byte; default a space */
+	SLUICE_A_GROUP_WINDOW,		/* u32: requests published and unanswered per ring; 0, default: all its slots */
+	SLUICE_A_GROUP_BACKLOG,		/* u32: requests the kernel may keep waiting; default 4096 */
+	SLUICE_A_GROUP_BACKLOG_BYTES,	/* u64: memory they may hold; default 16 MiB */
+	SLUICE_A_GROUP_NO_CONSUMER,	/* u32, enum sluice_no_consumer; default HOLD */
+	SLUICE_A_GROUP_HOLD_NS,		/* u64; default 1 s */
+	SLUICE_A_GROUP_CRASH,		/* u32, enum sluice_crash; default REQUEUE */
+	SLUICE_A_GROUP_OWNER_UID,	/* u32: who may set up rings; default 0 */
+	SLUICE_A_GROUP_OWNER_GID,	/* u32; default none */
+	SLUICE_A_GROUP_MAX_RINGS,	/* u32: 1..256; default 64 */
+	SLUICE_A_GROUP_RINGS,		/* u32, out: attached */
+	SLUICE_A_GROUP_WAITING,		/* u32, out: requests in the backlog */
+	SLUICE_A_GROUP_WAITING_BYTES,	/* u64, out */
+	SLUICE_A_GROUP_CLASS,		/* string, out, one for each class in order of its number */
+	SLUICE_A_GROUP_PAD,
+	__SLUICE_A_GROUP_MAX
+};
+#define SLUICE_A_GROUP_MAX (__SLUICE_A_GROUP_MAX - 1)
+
+/* attribute set "ring" */
+enum {
+	SLUICE_A_RING_UNSPEC,
+	SLUICE_A_RING_ID,		/* u32 */
+	SLUICE_A_RING_GROUP,		/* string */
+	SLUICE_A_RING_STATE,		/* u32, SLUICE_STATE_* of linux/sluice_ring.h */
+	SLUICE_A_RING_PID,		/* u32: process that set it up, in the reader's pid namespace; 0: not visible */
+	SLUICE_A_RING_COMM,		/* string */
+	SLUICE_A_RING_TX,		/* u32, SLUICE_RING_TX_* */
+	SLUICE_A_RING_SLOTS,		/* u32 */
+	SLUICE_A_RING_MEMORY,		/* u64: bytes charged */
+	SLUICE_A_RING_USED,		/* u32: slots published and unanswered */
+	SLUICE_A_RING_WAITING,		/* u32: requests in the kernel's backlog for this ring */
+	SLUICE_A_RING_OLDEST_NS,	/* u64: age of its oldest unanswered request; 0: none */
+	SLUICE_A_RING_BAD_RESPONSES,	/* u64: response entries refused: stale or impossible */
+	SLUICE_A_RING_WAKEUPS,		/* u64: times its consumer was woken */
+	SLUICE_A_RING_KICKS,		/* u64: kick calls */
+	SLUICE_A_RING_PAD,
+	__SLUICE_A_RING_MAX
+};
+#define SLUICE_A_RING_MAX (__SLUICE_A_RING_MAX - 1)
+
+/* What a stats message is about. */
+enum sluice_object {
+	SLUICE_OBJECT_LISTENER,
+	SLUICE_OBJECT_RULE,	/* PARENT is its listener; ID 0: the default; OUTCOMES by kind */
+	SLUICE_OBJECT_GROUP,
+	SLUICE_OBJECT_CLASS,	/* PARENT is its group */
+	SLUICE_OBJECT_RING,	/* PARENT is its group */
+	__SLUICE_OBJECT_MAX
+};
+
+/*
+ * Rules that were replaced fold their counters into one more rule object of their listener, with RETIRED set; the
+ * group keeps a ring object with RETIRED set for rings that left. Requests that never reached a group are counted by
+ * listener and rule alone.
+ */
+
+/* attribute set "stats" */
+enum {
+	SLUICE_A_STATS_UNSPEC,
+	SLUICE_A_STATS_EXACT,		/* flag, in: stop all CPUs for an instant and read everything then */
+	SLUICE_A_STATS_OBJECT,		/* u32, enum sluice_object */
+	SLUICE_A_STATS_ID,		/* u32 */
+	SLUICE_A_STATS_NAME,		/* string */
+	SLUICE_A_STATS_PARENT,		/* string */
+	SLUICE_A_STATS_RETIRED,		/* flag */
+	SLUICE_A_STATS_RECEIVED,	/* u64 */
+	SLUICE_A_STATS_IN_FLIGHT,	/* u64: counted by walking slots and backlogs, never derived */
+	SLUICE_A_STATS_MOVED,		/* u64: rings only */
+	SLUICE_A_STATS_OUTCOMES,	/* binary: u64 per enum sluice_outcome; for rules per enum sluice_kind */
+	SLUICE_A_STATS_PAD,
+	__SLUICE_A_STATS_MAX
+};
+#define SLUICE_A_STATS_MAX (__SLUICE_A_STATS_MAX - 1)
+
+/* attribute set "hist" */
+enum {
+	SLUICE_A_HIST_UNSPEC,
+	SLUICE_A_HIST_GROUP,		/* string */
+	SLUICE_A_HIST_CLASS,		/* string */
+	SLUICE_A_HIST_STAGE,		/* u32, enum sluice_stage */
+	SLUICE_A_HIST_SUB_BITS,		/* u32: every power of two is cut into 2^n buckets */
+	SLUICE_A_HIST_BUCKETS,		/* binary: u64 counts, up to the last that is not 0 */
+	__SLUICE_A_HIST_MAX
+};
+#define SLUICE_A_HIST_MAX (__SLUICE_A_HIST_MAX - 1)
+
+/* attribute set "explain" */
+enum {
+	SLUICE_A_EXPLAIN_UNSPEC,
+	SLUICE_A_EXPLAIN_LISTENER,	/* string */
+	SLUICE_A_EXPLAIN_MESSAGE,	/* binary */
+	SLUICE_A_EXPLAIN_ADDR,		/* binary, 4 or 16 bytes: the sender */
+	SLUICE_A_EXPLAIN_RULE,		/* nest "rule", out; absent: the default took it */
+	SLUICE_A_EXPLAIN_ACTION,	/* u32, out */
+	SLUICE_A_EXPLAIN_GROUP,		/* string, out */
+	SLUICE_A_EXPLAIN_CLASS,		/* string, out */
+	SLUICE_A_EXPLAIN_HASH,		/* u32, out: of the steering key, if the message has one */
+	SLUICE_A_EXPLAIN_RING,		/* u32, out: the ring that hash steering picks now */
+	SLUICE_A_EXPLAIN_GENERATION,	/* u32, out: of the rule set */
+	__SLUICE_A_EXPLAIN_MAX
+};
+#define SLUICE_A_EXPLAIN_MAX (__SLUICE_A_EXPLAIN_MAX - 1)
+
+/* attribute set "event" */
+enum {
+	SLUICE_A_EVENT_UNSPEC,
+	SLUICE_A_EVENT_KIND,		/* u32, enum sluice_event */
+	SLUICE_A_EVENT_NAME,		/* string: listener or group */
+	SLUICE_A_EVENT_RING,		/* u32 */
+	SLUICE_A_EVENT_PID,		/* u32, in the initial pid namespace */
+	SLUICE_A_EVENT_COMM,		/* string */
+	SLUICE_A_EVENT_COUNT,		/* u64 */
+	SLUICE_A_EVENT_PAD,
+	__SLUICE_A_EVENT_MAX
+};
+#define SLUICE_A_EVENT_MAX (__SLUICE_A_EVENT_MAX - 1)
+
+#endif /* _UAPI_LINUX_SLUICE_H */

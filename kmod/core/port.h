@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The few kernel facilities that kmod/core/ uses, mapped to the kernel or to plain C for native builds. */
+#ifndef SLUICE_CORE_PORT_H
+#define SLUICE_CORE_PORT_H
+
+#ifdef __KERNEL__
+
+#include <linux/types.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/string.h>
+#include <linux/slab.h>
+#include <linux/mm.h>
+#include <linux/sort.h>
+#include <linux/math64.h>
+#include <asm/barrier.h>
+
+/* May sleep: set-up only. Zeroed. */
+static inline void *sluice_port_alloc(size_t n, size_t size)
+{
+	return kvcalloc(n, size, GFP_KERNEL_ACCOUNT);
+}
+
+static inline void sluice_port_free(const void *p)
+{
+	kvfree(p);
+}
+
+static inline void sluice_port_sort(void *base, size_t n, size_t size,
+				    int (*cmp)(const void *a, const void *b))
+{
+	sort(base, n, size, cmp, NULL);
+}
+
+#else /* native: unit tests, fuzzers, benchmarks, library */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int64_t s64;
+
+#ifndef likely
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
+#endif
+#ifndef U32_MAX
+#define U32_MAX		UINT32_MAX
+#define U64_MAX		UINT64_MAX
+#endif
+#ifndef READ_ONCE
+#define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#endif
+#ifndef smp_load_acquire
+#define smp_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+
+static inline void *sluice_port_alloc(size_t n, size_t size)
+{
+	return calloc(n ? n : 1, size ? size : 1);
+}
+
+static inline void sluice_port_free(const void *p)
+{
+	free((void *)(uintptr_t)p);
+}
+
+static inline void sluice_port_sort(void *base, size_t n, size_t size,
+				    int (*cmp)(const void *a, const void *b))
+{
+	if (n)
+		qsort(base, n, size, cmp);
+}
+
+#endif /* __KERNEL__ */
+#endif /* SLUICE_CORE_PORT_H */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Index arithmetic and every memory barrier of the mapped rings, for the kernel's side and the library's. */
+#ifndef SLUICE_CORE_RING_H
+#define SLUICE_CORE_RING_H
+
+#include "port.h"
+
+/*
+ * Two queues of free-running u32 indices over power-of-two arrays:
+ *
+ *   request queue    kernel stores tail     consumer keeps head (its copy in the user page is advisory)
+ *   response queue   consumer stores tail   kernel stores head
+ *
+ * The labelled pairs. A store-release orders all earlier accesses before the index; a load-acquire orders all later
+ * accesses after it.
+ *
+ *   R1 release req_tail     -> R2 acquire req_tail    Without it the consumer reads a slot's header, payload or queue
+ *                                                     entry before the kernel wrote it: another request's bytes.
+ *   S1 release resp_tail    -> S2 acquire resp_tail   Without it the kernel sends a reply, or reads a response entry,
+ *                                                     that is not yet written; or overwrites a freed slot while the
+ *                                                     consumer still reads it.
+ *   H1 release resp_head    -> H2 acquire resp_head   Without it the consumer overwrites a response entry or a reply
+ *                                                     slot that the kernel still reads.
+ *   W1 full: req_tail, need_wakeup <-> W2 full: need_wakeup, req_tail
+ *                                                     Store buffering. Without either the kernel can miss that the
+ *                                                     consumer goes to sleep while the consumer misses the request:
+ *                                                     it sleeps on a full queue.
+ *   K1 full: NEED_KICK, resp_tail <-> K2 full: resp_tail, state
+ *                                                     The same for responses: the kernel's thread sleeps while the
+ *                                                     consumer believes that it polls, and the answers stay.
+ */
+
+/* Each barrier has a number so that a native test can weaken it and must then fail. */
+#ifndef SLUICE_WEAKEN
+#define SLUICE_WEAKEN 0
+#endif
+#define SLUICE_BARRIER_R1 1
+#define SLUICE_BARRIER_R2 2
+#define SLUICE_BARRIER_S1 3
+#define SLUICE_BARRIER_S2 4
+#define SLUICE_BARRIER_H1 5
+#define SLUICE_BARRIER_H2 6
+#define SLUICE_BARRIER_W1 7
+#define SLUICE_BARRIER_W2 8
+#define SLUICE_BARRIER_K1 9
+#define SLUICE_BARRIER_K2 10
+
+#define sluice_release(label, p, v) do {					\
+	if (SLUICE_WEAKEN == SLUICE_BARRIER_##label)				\
+		WRITE_ONCE(*(p), (v));						\
+	else									\
+		smp_store_release((p), (v));					\
+} while (0)
+
+#define sluice_acquire(label, p)						\
+	(SLUICE_WEAKEN == SLUICE_BARRIER_##label ? READ_ONCE(*(p)) : smp_load_acquire(p))
+
+#define sluice_full(label) do {							\
+	if (SLUICE_WEAKEN != SLUICE_BARRIER_##label)				\
+		smp_mb();							\
+} while (0)
+
+/* ---- request queue, kernel's side: one producer at a time (the ring's lock) ---- */
+
+/**
+ * sluice_rq_push() - append a slot index to a request queue
+ * @entries: the queue's array
+ * @mask: its entries less one
+ * @shared: the tail in the kernel page
+ * @tail: the kernel's own copy of the tail
+ * @slot: index of a slot whose header and payload are complete
+ *
+ * Cannot overflow: the queue has as many entries as the ring has slots, and @slot is in no queue.
+ */
+static inline void sluice_rq_push(u32 *entries, u32 mask, u32 *shared, u32 *tail, u32 slot)
+{
+	WRITE_ONCE(entries[*tail & mask], slot);
+	(*tail)++;
+	sluice_release(R1, shared, *tail);	/* R1 */
+}
+
+/**
+ * sluice_rq_wake_ticket() - after publishing: the ticket of a consumer that says it sleeps
+ * @need_wakeup: in the user page
+ *
+ * Return: 0 if the consumer is awake. Otherwise its ticket, a value it changes each time it goes to sleep, so that
+ * one sleep is woken once however many requests follow.
+ */
+static inline u32 sluice_rq_wake_ticket(const u32 *need_wakeup)
+{
+	sluice_full(W1);			/* W1 */
+	return READ_ONCE(*need_wakeup);
+}
+
+/* ---- request queue, consumer's side ---- */
+
+/**
+ * sluice_rq_ready() - how many requests wait
+ * @shared: the tail in the kernel page
+ * @head: the consumer's head
+ */
+static inline u32 sluice_rq_ready(const u32 *shared, u32 head)
+{
+	return sluice_acquire(R2, shared) - head;	/* R2 */
+}
+
+/**
+ * sluice_rq_sleep_begin() - say that the consumer is about to sleep; the caller must look at all tails once more
+ * @need_wakeup: in the user page
+ * @ticket: the consumer's ticket, counted up here and never 0
+ */
+static inline void sluice_rq_sleep_begin(u32 *need_wakeup, u32 *ticket)
+{
+	if (!++*ticket)
+		++*ticket;
+	WRITE_ONCE(*need_wakeup, *ticket);
+	sluice_full(W2);			/* W2 */
+}
+
+static inline void sluice_rq_sleep_end(u32 *need_wakeup)
+{
+	WRITE_ONCE(*need_wakeup, 0);
+}
+
+/* ---- response queue, consumer's side ---- */
+
+/**
+ * sluice_resp_space() - free entries in the response queue
+ * @shared_head: the kernel's head
+ * @tail: the consumer's tail
+ * @entries: size of the queue
+ *
+ * What the kernel's head has passed (entries and the reply slots they named) may be written again.
+ */
+static inline u32 sluice_resp_space(const u32 *shared_head, u32 tail, u32 entries)
+{
+	return entries - (tail - sluice_acquire(H2, shared_head));	/* H2 */
+}
+
+/* Hand all entries below @tail to the kernel. */
+static inline void sluice_resp_publish(u32 *shared_tail, u32 tail)
+{
+	sluice_release(S1, shared_tail, tail);	/* S1 */
+}
+
+/* After sluice_resp_publish(): the kernel's state bits, to see whether it wants a kick. */
+static inline u32 sluice_resp_state(const u32 *state)
+{
+	sluice_full(K2);			/* K2 */
+	return READ_ONCE(*state);
+}
+
+/* ---- response queue, kernel's side: one reader at a time (the ring's transmit lock) ---- */
+
+/**
+ * sluice_resp_ready() - load and check the consumer's tail
+ * @shared_tail: in the user page; hostile
+ * @head: the kernel's head
+ * @entries: size of the queue
+ * @n: set to the number of entries to take
+ *
+ * Return: false if the tail is impossible; nothing may be taken then.
+ */
+static inline bool sluice_resp_ready(const u32 *shared_tail, u32 head, u32 entries, u32 *n)
+{
+	*n = sluice_acquire(S2, shared_tail) - head;	/* S2 */
+	return *n <= entries;
+}
+
+/* Give the entries below @head back to the consumer. */
+static inline void sluice_resp_release(u32 *shared_head, u32 head)
+{
+	sluice_release(H1, shared_head, head);	/* H1 */
+}
+
+/* Set state bits (NEED_KICK) and order them before the caller's last look at the tail. */
+static inline void sluice_state_ask_kick(u32 *state, u32 bits)
+{
+	WRITE_ONCE(*state, bits);
+	sluice_full(K1);			/* K1 */
+}
+
+#endif /* SLUICE_CORE_RING_H */

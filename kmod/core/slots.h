@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Slot states and free lists of one ring: what the kernel knows of each slot, out of the consumer's reach. */
+#ifndef SLUICE_CORE_SLOTS_H
+#define SLUICE_CORE_SLOTS_H
+
+#include "port.h"
+
+/*
+ * Who owns a slot in each state, and how it leaves:
+ *
+ *   FREE       kernel, on a free list              reserve -> RESERVED
+ *   RESERVED   the CPU that reserved it; it copies  publish -> PUBLISHED
+ *   PUBLISHED  consumer                            answer -> ANSWERED; cancel -> CANCELLED; revoke -> RESERVED
+ *   ANSWERED   the transmit context, reading the reply   free -> FREE
+ *   CANCELLED  consumer still (it may be reading); already counted as cancelled   answer -> ANSWERED, nothing is sent
+ *
+ * Every transition is made under the ring's lock. RESERVED and ANSWERED last only within one section with bottom
+ * halves disabled.
+ */
+enum sluice_slot_state {
+	SLUICE_SLOT_FREE,
+	SLUICE_SLOT_RESERVED,
+	SLUICE_SLOT_PUBLISHED,
+	SLUICE_SLOT_ANSWERED,
+	SLUICE_SLOT_CANCELLED,
+};
+
+#define SLUICE_SLOTS_CLASSES	4
+#define SLUICE_SLOTS_NONE	U32_MAX
+
+struct sluice_slots_class {
+	u32 first;	/* index of its first slot */
+	u32 count;
+	u32 size;	/* payload bytes */
+	u32 nfree;
+	u32 *free;	/* stack of free indices, the last freed on top: its cache lines are warm */
+};
+
+struct sluice_slots {
+	struct sluice_slots_class class[SLUICE_SLOTS_CLASSES];
+	u32 nclasses;
+	u32 total;		/* request slots */
+	u32 used;		/* not FREE */
+	u32 window;		/* reserve fails when @used reaches it; 1..total */
+	u32 reply_first;	/* == total */
+	u32 reply_count;
+	u32 reply_size;
+	u8 *state;		/* [total] */
+	u8 *class_of;		/* [total] */
+	u16 *gen;		/* [total] generation of the request in the slot; counted up when freed */
+};
+
+struct sluice_slots_conf {
+	u32 size[SLUICE_SLOTS_CLASSES];	/* ascending */
+	u32 count[SLUICE_SLOTS_CLASSES];
+	u32 nclasses;
+	u32 reply_size;
+	u32 reply_count;
+};
+
+/* What the consumer's response means, after checking it against the kernel's own state. */
+enum sluice_verdict {
+	SLUICE_VERDICT_OK,		/* request is the consumer's; take it */
+	SLUICE_VERDICT_CANCELLED,	/* was cancelled meanwhile; slot comes back, nothing is sent */
+	SLUICE_VERDICT_STALE,		/* not the consumer's, or another generation: ignore, count */
+	SLUICE_VERDICT_BAD_DATA,	/* request is right but the reply's slot or length is not */
+};
+
+int sluice_slots_init(struct sluice_slots *s, const struct sluice_slots_conf *conf);
+void sluice_slots_fini(struct sluice_slots *s);
+u32 sluice_slots_reserve(struct sluice_slots *s, u32 len);
+void sluice_slots_free(struct sluice_slots *s, u32 slot);
+enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u16 gen, u32 data, u32 len);
+
+static inline void sluice_slots_publish(struct sluice_slots *s, u32 slot)
+{
+	s->state[slot] = SLUICE_SLOT_PUBLISHED;
+}
+
+static inline void sluice_slots_answer(struct sluice_slots *s, u32 slot)
+{
+	s->state[slot] = SLUICE_SLOT_ANSWERED;
+}
+
+static inline void sluice_slots_cancel(struct sluice_slots *s, u32 slot)
+{
+	s->state[slot] = SLUICE_SLOT_CANCELLED;
+}
+
+/* Payload bytes of the largest slot. */
+static inline u32 sluice_slots_max(const struct sluice_slots *s)
+{
+	return s->class[s->nclasses - 1].size;
+}
+
+#endif /* SLUICE_CORE_SLOTS_H */
