@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Owns the commands of the project; what each one does lies in selftests/vm/.
+
+K ?= 6.1
+VM := selftests/vm
+export SLUICE_CACHE ICOUNT SMP MEM TIMEOUT ACCEL JOBS WERROR
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, debug'
+
+run: deps kmod user ## build, boot a machine and show Sluice at work in it
+	@$(VM)/vm -k $(K) script $(VM)/run-demo.sh
+
+check: deps ## everything that must hold: builds, unit tests, lint, all suites on both kernels
+	@$(VM)/check
+
+deps: ## install the Debian packages that are missing
+	@$(VM)/deps
+
+kmod: ## build the module for kernel K into build/kmod-K
+	@$(VM)/build-kmod $(K)
+
+user: ## build library, daemon, commands and plug-ins into build/user
+	@if [ -e user/Makefile ]; then $(MAKE) --no-print-directory -C user; fi
+
+vm: kmod user ## boot kernel K and run the suites in it; T="name ..." runs only these tests
+	@$(VM)/suite -k $(K) $(T)
+
+vm-shell: kmod user ## boot kernel K with a shell
+	@$(VM)/suite -k $(K) -s
+
+unit: ## run the native unit tests
+	@$(MAKE) --no-print-directory -C selftests/unit run
+
+fuzz: ## run the fuzzers, S seconds each
+	@$(MAKE) --no-print-directory -C selftests/fuzz run S=$(or $(S),30)
+
+bench: kmod user ## count instructions per request in the machine, with kernel K
+	@$(MAKE) --no-print-directory -C selftests/bench run K=$(K)
+
+lint: ## checkpatch, sparse, shellcheck and codespell, all without findings
+	@$(VM)/lint
+
+debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten minutes or more
+	@nice -n 19 $(VM)/debug-kernel
+
+clean: ## remove what was built; the cache of kernels and QEMU stays
+	rm -rf build
+
+.PHONY: help run check deps kmod user vm vm-shell unit fuzz bench lint debug-kernel clean
