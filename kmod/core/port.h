@@ -13,6 +13,8 @@
 #include <linux/slab.h>
 #include <linux/mm.h>
 #include <linux/sort.h>
+#include <linux/sched.h>
+#include <linux/random.h>
 #include <linux/math64.h>
 #include <asm/barrier.h>
 
@@ -31,6 +33,18 @@ static inline void sluice_port_sort(void *base, size_t n, size_t size,
 				    int (*cmp)(const void *a, const void *b))
 {
 	sort(base, n, size, cmp, NULL);
+}
+
+/* Now and then in long set-up loops. */
+static inline void sluice_port_resched(void)
+{
+	cond_resched();
+}
+
+/* Seed of hash tables whose keys somebody else chooses. */
+static inline u64 sluice_port_seed(void)
+{
+	return get_random_u64();
 }
 
 #else /* native: unit tests, fuzzers, benchmarks, library */
@@ -82,6 +96,16 @@ static inline void sluice_port_sort(void *base, size_t n, size_t size,
 {
 	if (n)
 		qsort(base, n, size, cmp);
+}
+
+static inline void sluice_port_resched(void)
+{
+}
+
+/* The same each time: native runs are to be repeatable. */
+static inline u64 sluice_port_seed(void)
+{
+	return 0x2545f4914f6cdd1dULL;
 }
 
 #endif /* __KERNEL__ */

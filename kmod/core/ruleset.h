@@ -32,7 +32,7 @@ struct sluice_field {
 	u64 mask[2];	/* SRC, BYTES: as loaded from memory */
 };
 
-/* 8 fields of 32 bytes, and a last word for the length of each. */
+/* The length stands in the highest byte of the last word, so the bytes leave that one free. */
 #define SLUICE_TOKEN_WORDS(longest)	((longest) / 8 + 1)
 #define SLUICE_KEY_WORDS_MAX	(SLUICE_MATCHES_MAX * SLUICE_TOKEN_WORDS(SLUICE_WORD_LEN_MAX))
 
@@ -54,6 +54,7 @@ struct sluice_shape {
 	u8 family;	/* needed source family, 0: any */
 	u8 nfields;
 	u8 words;	/* of a key */
+	u64 seed;	/* of the hash */
 	u64 *table;
 	struct sluice_interval *runs;
 	struct sluice_field fields[SLUICE_MATCHES_MAX];
@@ -89,12 +90,14 @@ static inline u64 sluice_mix(u64 h, u64 word)
 static inline u32 sluice_mix_end(u64 h)
 {
 	h *= 0xd6e8feb86659fd93ULL;
-	return h >> 32 ^ h >> 7;
+	h ^= h >> 29;
+	h *= 0xa3ec647659359acdULL;
+	return h >> 32;
 }
 
-static inline u32 sluice_key_words_hash(const u64 *key, u32 words)
+static inline u32 sluice_key_words_hash(const u64 *key, u32 words, u64 seed)
 {
-	u64 h = 0x2545f4914f6cdd1dULL;
+	u64 h = seed;
 	u32 i;
 
 	for (i = 0; i < words; i++)
@@ -102,6 +105,16 @@ static inline u32 sluice_key_words_hash(const u64 *key, u32 words)
 	return sluice_mix_end(h);
 }
 
+/* While compiling: one rule under one combination of its words. */
+struct sluice_entry {
+	u32 key;	/* index of its key */
+	u32 rank;
+	u32 min;	/* message length */
+	u32 max;
+};
+
 int sluice_rules_check(const struct sluice_rule_spec *specs, u32 n, struct sluice_compile_error *err);
+
+int sluice_table_build(struct sluice_shape *shape, u64 *keys, struct sluice_entry *entries, u32 n);
 
 #endif /* SLUICE_CORE_RULESET_H */
