@@ -3,7 +3,7 @@
 #include "ruleset.h"
 #include "token.h"
 
-/* What one lookup knows about its message; each token is searched once, only as far as somebody asks. */
+/* What one lookup knows of its message; each token is searched once, and only if a shape asks. */
 struct lookup {
 	const u8 *data;
 	u32 limit;	/* bytes that may be read */
@@ -12,7 +12,7 @@ struct lookup {
 	u16 index[SLUICE_STREAMS_MAX];	/* of the token at the cursor */
 	u8 next[SLUICE_STREAMS_MAX];	/* first of the set's tokens not searched yet */
 	u16 start[SLUICE_TOKENS_MAX];
-	u16 len[SLUICE_TOKENS_MAX];	/* 0: no such token, or an empty one; neither equals a word */
+	u16 len[SLUICE_TOKENS_MAX];	/* 0: no such token, or empty: equals no word */
 	u64 key[SLUICE_KEY_WORDS_MAX];
 };
 
@@ -24,7 +24,8 @@ static void search_tokens(struct lookup *lu, const struct sluice_ruleset *rs, u3
 	int len;
 
 	while (lu->next[s] <= t) {
-		len = sluice_cursor_next(&lu->cursor[s], lu->data, lu->limit, lu->whole, stream->delim, &start);
+		len = sluice_cursor_next(&lu->cursor[s], lu->data, lu->limit, lu->whole,
+					 stream->delim, &start);
 		if (len >= 0 && lu->index[s]++ != rs->token_index[lu->next[s]])
 			continue;
 		lu->start[lu->next[s]] = start;
@@ -33,7 +34,8 @@ static void search_tokens(struct lookup *lu, const struct sluice_ruleset *rs, u3
 	}
 }
 
-static bool put_token(struct lookup *lu, const struct sluice_ruleset *rs, const struct sluice_field *f, u64 *key)
+static bool put_token(struct lookup *lu, const struct sluice_ruleset *rs,
+		      const struct sluice_field *f, u64 *key)
 {
 	u32 s = rs->token_stream[f->token];
 	u32 pos, rest, len, i;
@@ -77,9 +79,9 @@ static u64 load_bytes(const u8 *p, u32 width)
 	return sluice_load64(p);
 }
 
-/* Read the shape's fields; false if one of them cannot match. The caller checked length and family. */
-static bool build_key(struct lookup *lu, const struct sluice_ruleset *rs, const struct sluice_shape *shape,
-		      const struct sluice_msg *msg)
+/* Read the shape's fields; false if one cannot match. The caller checked length and family. */
+static bool build_key(struct lookup *lu, const struct sluice_ruleset *rs,
+		      const struct sluice_shape *shape, const struct sluice_msg *msg)
 {
 	const struct sluice_field *f = shape->fields;
 	const struct sluice_field *end = f + shape->nfields;
@@ -151,7 +153,8 @@ static u32 run_value(const struct sluice_interval *run, u32 len)
 	return run[low].value;
 }
 
-static void lookup_init(struct lookup *lu, const struct sluice_ruleset *rs, const struct sluice_msg *msg)
+static void lookup_init(struct lookup *lu, const struct sluice_ruleset *rs,
+			const struct sluice_msg *msg)
 {
 	u32 limit = msg->len < msg->avail ? msg->len : msg->avail;
 	u32 s;
@@ -172,7 +175,8 @@ static void lookup_init(struct lookup *lu, const struct sluice_ruleset *rs, cons
  * @msg: message; hostile
  *
  * Context: any; takes no lock and does not allocate. The set must not be freed meanwhile.
- * Return: index of the spec, the first in (order, index) of those all of whose matches hold; -1 if there is none.
+ * Return: index of the spec, the first in (order, index) of those all of whose matches hold; -1 if
+ * there is none.
  */
 int sluice_ruleset_match(const struct sluice_ruleset *rs, const struct sluice_msg *msg)
 {

@@ -222,7 +222,7 @@ static int add_token(struct builder *b, const struct sluice_field *f, u32 rank)
 			   b->tokens[i].delim != b->tokens[i - 1].delim;
 	if (streams > SLUICE_STREAMS_MAX)
 		return refuse(b, rank, -E2BIG,
-			      "the set's tokens have more than 8 distinct pairs of offset and delimiter");
+			      "tokens of the set have more than 8 pairs of offset and delimiter");
 	return 0;
 }
 
@@ -234,7 +234,7 @@ static int add_shape(struct builder *b, const struct plan *p, u32 rank)
 
 	if (b->rs->nshapes == SLUICE_SHAPES_MAX)
 		return refuse(b, rank, -E2BIG,
-			      "the set looks at more than 64 distinct combinations of fields and masks");
+			      "the set has more than 64 combinations of fields and masks");
 	shape = &b->shapes[b->rs->nshapes++];
 	shape->best = rank;
 	shape->nfields = p->nfields;
@@ -326,7 +326,8 @@ static int size_keys(struct builder *b)
 		bytes += (u64)b->nkeys[s] * b->shapes[s].words * sizeof(u64);
 	}
 	if (bytes > SLUICE_KEYS_BYTES_MAX)
-		return refuse(b, 0, -E2BIG, "keys of the set take more than 32 MiB: use shorter words or fewer rules");
+		return refuse(b, 0, -E2BIG,
+			      "keys of the set take more than 32 MiB: use fewer rules");
 	return 0;
 }
 
@@ -341,7 +342,8 @@ static void put_bytes(u64 *key, const u8 *bytes, u32 len)
 }
 
 /* What @m wants, as the lookup reads it; @combo counts the words, the last match's fastest. */
-static void put_match(u64 *key, const struct sluice_field *f, const struct sluice_match *m, u32 *combo)
+static void put_match(u64 *key, const struct sluice_field *f, const struct sluice_match *m,
+		      u32 *combo)
 {
 	const struct sluice_word *word;
 
@@ -368,8 +370,8 @@ static void put_match(u64 *key, const struct sluice_field *f, const struct sluic
 }
 
 /* All keys of one rule. @keys are zero. Return their number. */
-static u32 put_rule(const struct sluice_shape *shape, const struct sluice_rule_spec *spec, u32 rank, u64 *keys,
-		    struct sluice_entry *entries)
+static u32 put_rule(const struct sluice_shape *shape, const struct sluice_rule_spec *spec,
+		    u32 rank, u64 *keys, struct sluice_entry *entries)
 {
 	struct plan p;
 	u32 c, i, combo;

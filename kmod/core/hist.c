@@ -18,11 +18,12 @@ static u64 quantile_rank(u64 total, u32 per_million)
  * @total: their sum
  * @per_million: the share: 500000 is the median; more than 1000000 counts as 1000000
  *
- * The quantile is the value of rank ceil(total * share), as if the values of its bucket lay evenly spread in it and the
- * last of them were the bucket's largest. So it never leaves the bucket of the exact quantile (an error of at most 1/16),
- * and the quantile of 1000000 is not below the true maximum, up to 2^SLUICE_HIST_MAX_BITS.
+ * The quantile is the value of rank ceil(total * share), as if the values of its bucket lay evenly
+ * spread in it and the last of them were the bucket's largest. So it never leaves the bucket of the
+ * exact quantile (an error of at most 1/16), and the quantile of 1000000 is not below the true
+ * maximum, up to 2^SLUICE_HIST_MAX_BITS.
  *
- * @buckets may be counted up meanwhile or be read before @total: the result is then that of some counts between.
+ * @buckets may be counted up meanwhile: the result is then that of some counts between.
  *
  * Return: nanoseconds; 0 if nothing was recorded.
  */
@@ -42,7 +43,7 @@ u64 sluice_hist_quantile(const u64 *buckets, u64 total, u32 per_million)
 		last = sluice_hist_lower(b + 1) - 1;
 		into = rank - below;
 		if (into <= count) {
-			/* 2^36 is the width of the widest bucket; keep the product within 64 bits. */
+			/* The widest bucket is 2^36 wide; keep the product within 64 bits. */
 			for (; count >> 28; count >>= 1)
 				into >>= 1;
 			return lower + (last - lower) * into / count;

@@ -80,7 +80,8 @@ static bool match_token(const struct sluice_match *m, const struct sluice_msg *m
 	if (len < 0)
 		return false;
 	for (i = 0; i < m->token.nwords; i++)
-		if (m->token.words[i].len == len && !memcmp(m->token.words[i].bytes, msg->data + start, len))
+		if (m->token.words[i].len == len &&
+		    !memcmp(m->token.words[i].bytes, msg->data + start, len))
 			return true;
 	return false;
 }
@@ -113,7 +114,7 @@ bool sluice_match_one(const struct sluice_match *m, const struct sluice_msg *msg
  * sluice_hash_bytes() - hash in which every output bit depends on every input bit and the seed
  * @data: bytes
  * @len: number of @data
- * @seed: keeps who does not know it from guessing where a key goes; not proof against who can observe
+ * @seed: keeps who does not know it from guessing where a key goes; no proof against an observer
  */
 u32 sluice_hash_bytes(const u8 *data, u32 len, u32 seed)
 {
@@ -167,7 +168,8 @@ static int key_token(const struct sluice_token *t, const struct sluice_msg *msg,
  *
  * Return: false if the message has no such key; steer by the flow then.
  */
-bool sluice_key_hash(const struct sluice_key *key, const struct sluice_msg *msg, u32 seed, u32 *hash)
+bool sluice_key_hash(const struct sluice_key *key, const struct sluice_msg *msg, u32 seed,
+		     u32 *hash)
 {
 	u32 limit = visible(msg);
 	u32 start = key->offset;

@@ -19,7 +19,7 @@ static const char *check_src(const struct sluice_match *m)
 		return "source prefix is longer than the address";
 	for (i = m->src.prefix; i < bits; i++)
 		if (m->src.addr[i / 8] & (0x80 >> i % 8))
-			return "source address has bits outside its prefix: clear them or lengthen the prefix";
+			return "source address has bits outside its prefix: clear them";
 	return NULL;
 }
 
@@ -30,7 +30,7 @@ static const char *check_bytes(const struct sluice_match *m)
 	if (w != 1 && w != 2 && w != 4 && w != 8)
 		return "width must be 1, 2, 4 or 8 bytes";
 	if (m->bytes.offset + w > SLUICE_DEPTH_MAX)
-		return "bytes end behind the first 512 of a message, which are all that rules look at";
+		return "bytes end behind the first 512 of a message, where rules end";
 	if (!m->bytes.mask)
 		return "mask is 0: use a length match to require that bytes exist";
 	if (bits_beyond(m->bytes.mask, w))
@@ -47,14 +47,14 @@ static const char *check_text(const struct sluice_match *m)
 	if (m->text.len > SLUICE_WORD_LEN_MAX)
 		return "text is longer than 32 bytes: split it in two matches";
 	if (m->text.offset + m->text.len > SLUICE_DEPTH_MAX)
-		return "text ends behind the first 512 bytes of a message, which are all that rules look at";
+		return "text ends behind the first 512 bytes of a message, where rules end";
 	return NULL;
 }
 
 static const char *check_token_place(const struct sluice_token *t)
 {
 	if (t->offset >= SLUICE_DEPTH_MAX)
-		return "token begins behind the first 512 bytes of a message, which are all that is looked at";
+		return "token begins behind the first 512 bytes of a message";
 	if (t->delim == '\r' || t->delim == '\n')
 		return "delimiter is an end of line, where the tokens stop: choose another";
 	return NULL;
@@ -70,7 +70,7 @@ static const char *check_word(const struct sluice_word *w, u8 delim)
 		return "word is longer than 32 bytes";
 	for (i = 0; i < w->len; i++)
 		if (w->bytes[i] == delim || w->bytes[i] == '\r' || w->bytes[i] == '\n')
-			return "word holds its delimiter or an end of line, so no token could equal it";
+			return "word holds its delimiter or a line end: no token could equal it";
 	return NULL;
 }
 
@@ -143,14 +143,15 @@ static const char *check_pair(const struct sluice_match *a, const struct sluice_
 		return NULL;
 	case SLUICE_MATCH_TOKEN:
 		if (same_token(&a->token.token, &b->token.token))
-			return "the same token is matched twice in one rule: put all words in one match";
+			return "one token is matched twice in a rule: put all words in one match";
 		return NULL;
 	}
 	return NULL;
 }
 
 /* Properties of a rule that no single match has. */
-static int check_rule(const struct sluice_rule_spec *spec, u64 *keys, struct sluice_compile_error *err)
+static int check_rule(const struct sluice_rule_spec *spec, u64 *keys,
+		      struct sluice_compile_error *err)
 {
 	u32 min = 0, max = U32_MAX, combos = 1;
 	u32 i, j;
@@ -167,7 +168,7 @@ static int check_rule(const struct sluice_rule_spec *spec, u64 *keys, struct slu
 		if (m->type == SLUICE_MATCH_TOKEN)
 			combos *= m->token.nwords;
 		if (combos > SLUICE_EXPAND_MAX) {
-			err->text = "words of one rule make more than 256 combinations: split the rule";
+			err->text = "words of the rule make more than 256 combinations: split it";
 			return -E2BIG;
 		}
 		if (m->type != SLUICE_MATCH_LENGTH)
@@ -175,7 +176,7 @@ static int check_rule(const struct sluice_rule_spec *spec, u64 *keys, struct slu
 		min = m->length.min > min ? m->length.min : min;
 		max = m->length.max < max ? m->length.max : max;
 		if (min > max) {
-			err->text = "length ranges of one rule do not intersect, so no message could match";
+			err->text = "length ranges of one rule do not meet: nothing could match";
 			return -EINVAL;
 		}
 	}
@@ -193,7 +194,8 @@ static int check_rule(const struct sluice_rule_spec *spec, u64 *keys, struct slu
  *
  * Return: 0, -EINVAL, or -E2BIG.
  */
-int sluice_rules_check(const struct sluice_rule_spec *specs, u32 n, struct sluice_compile_error *err)
+int sluice_rules_check(const struct sluice_rule_spec *specs, u32 n,
+		       struct sluice_compile_error *err)
 {
 	u64 keys = 0;
 	u32 r;
@@ -244,7 +246,7 @@ int sluice_key_check(const struct sluice_key *key, const char **text)
 		if (!key->len)
 			why = "key has no bytes";
 		else if (key->offset >= SLUICE_DEPTH_MAX)
-			why = "key begins behind the first 512 bytes of a message, which are all that is looked at";
+			why = "key begins behind the first 512 bytes of a message";
 		break;
 	case SLUICE_KEY_TOKEN:
 		why = check_token_place(&key->token);

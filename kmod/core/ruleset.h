@@ -6,10 +6,11 @@
 #include "classify.h"
 
 /*
- * Rules are ranked by (order, index); a rank stands for a rule inside the set. Rules that look at the same fields under
- * the same masks form a shape. A shape has one hash table; the key is what the fields hold, as 64-bit words. So a
- * lookup costs a probe for each shape, whatever the number of rules. Length ranges are no part of the key: behind a key
- * stands one rank, or a run of disjoint length intervals with the best rank of each.
+ * Rules are ranked by (order, index); a rank stands for a rule inside the set. Rules that look at
+ * the same fields under the same masks form a shape. A shape has one hash table; the key is what
+ * the fields hold, as 64-bit words. So a lookup costs a probe for each shape, whatever the number of
+ * rules. Length ranges are no part of the key: behind a key stands one rank, or a run of disjoint
+ * length intervals with the best rank of each.
  *
  * A set is immutable once compiled, and may be read by any number of CPUs.
  */
@@ -37,13 +38,13 @@ struct sluice_field {
 #define SLUICE_KEY_WORDS_MAX	(SLUICE_MATCHES_MAX * SLUICE_TOKEN_WORDS(SLUICE_WORD_LEN_MAX))
 
 /*
- * A table slot is a head word (hash above, value below) and the key's words. A value is 0 for an empty slot, a rank plus
- * 1, or SLUICE_VALUE_RUN and the index of a run in @runs.
+ * A table slot is a head word (hash above, value below) and the key's words. A value is 0 for an
+ * empty slot, a rank plus 1, or SLUICE_VALUE_RUN and the index of a run in @runs.
  */
 #define SLUICE_VALUE_RUN	0x80000000U
 
 struct sluice_interval {
-	u32 upto;	/* inclusive; the next interval begins behind it; the run's first entry: their number */
+	u32 upto;	/* inclusive; in a run's first entry: number of intervals */
 	u32 value;	/* rank plus 1, or 0: no rule */
 };
 
@@ -113,7 +114,8 @@ struct sluice_entry {
 	u32 max;
 };
 
-int sluice_rules_check(const struct sluice_rule_spec *specs, u32 n, struct sluice_compile_error *err);
+int sluice_rules_check(const struct sluice_rule_spec *specs, u32 n,
+		       struct sluice_compile_error *err);
 
 int sluice_table_build(struct sluice_shape *shape, u64 *keys, struct sluice_entry *entries, u32 n);
 

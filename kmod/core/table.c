@@ -44,7 +44,8 @@ static int number_keys(const struct sluice_shape *shape, u64 *keys, struct sluic
 
 		sluice_port_resched();
 		at = sluice_key_words_hash(key, words, shape->seed) & mask;
-		while (slots[at] && !equal_words(keys + (size_t)(slots[at] - 1) * words, key, words))
+		while (slots[at] &&
+		       !equal_words(keys + (size_t)(slots[at] - 1) * words, key, words))
 			at = (at + 1) & mask;
 		if (!slots[at]) {
 			memmove(keys + (size_t)nkeys * words, key, words * sizeof(*key));
@@ -56,7 +57,7 @@ static int number_keys(const struct sluice_shape *shape, u64 *keys, struct sluic
 	return nkeys;
 }
 
-/* Counting sort: the entries of a key stand together and keep their order. Return the largest group. */
+/* Counting sort: entries of a key stand together and keep their order. Return the largest group. */
 static u32 group_entries(struct table_build *t, const struct sluice_entry *entries, u32 n)
 {
 	u32 largest = 0, i, k;
@@ -112,7 +113,7 @@ static u32 find_start(const struct table_build *t, u32 m, u64 start)
 	return low;
 }
 
-/* First interval at or behind @i that is not painted; paths are halved, so all searches together stay near linear. */
+/* First interval at or behind @i not painted; halving paths keeps all searches near linear. */
 static u32 unpainted(struct table_build *t, u32 i)
 {
 	while (t->next[i] != i) {
@@ -133,7 +134,8 @@ static void paint_lengths(struct table_build *t, const struct sluice_entry *e, u
 	}
 	for (i = 0; i < n; i++) {
 		end = find_start(t, m, (u64)e[i].max + 1);
-		for (at = unpainted(t, find_start(t, m, e[i].min)); at < end; at = unpainted(t, at)) {
+		at = unpainted(t, find_start(t, m, e[i].min));
+		for (; at < end; at = unpainted(t, at)) {
 			t->paint[at] = e[i].rank + 1;
 			t->next[at] = at + 1;
 		}
@@ -190,7 +192,7 @@ static int alloc_group(struct table_build *t, u32 n)
 	return t->first && t->grouped ? 0 : -ENOMEM;
 }
 
-/* The table, the runs, and scratch for the key with the most entries: n ranges have at most 2n + 1 intervals. */
+/* The table, the runs, and scratch for the largest key: n ranges make at most 2n + 1 intervals. */
 static int alloc_table(struct table_build *t, u32 largest)
 {
 	struct sluice_shape *shape = t->shape;
@@ -216,7 +218,8 @@ static int alloc_table(struct table_build *t, u32 largest)
 
 /**
  * sluice_table_build() - build the hash table of a shape
- * @shape: words and seed are set; table, table_mask and runs are filled, and the caller's to free even after an error
+ * @shape: words and seed are set; table, table_mask and runs are filled, and the caller's to free
+ *	even after an error
  * @keys: @n keys of shape->words words; overwritten
  * @entries: by rank; the keys' numbers are overwritten
  * @n: number of both, 1..SLUICE_KEYS_MAX
@@ -227,8 +230,8 @@ static int alloc_table(struct table_build *t, u32 largest)
 int sluice_table_build(struct sluice_shape *shape, u64 *keys, struct sluice_entry *entries, u32 n)
 {
 	struct table_build t = { .shape = shape, .keys = keys };
+	u32 k, value;
 	int ret;
-	u32 k;
 
 	ret = number_keys(shape, keys, entries, n);
 	if (ret < 0)
@@ -242,7 +245,8 @@ int sluice_table_build(struct sluice_shape *shape, u64 *keys, struct sluice_entr
 		goto out;
 	for (k = 0; k < t.nkeys; k++) {
 		sluice_port_resched();
-		insert_key(&t, k, key_value(&t, t.grouped + t.first[k], t.first[k + 1] - t.first[k]));
+		value = key_value(&t, t.grouped + t.first[k], t.first[k + 1] - t.first[k]);
+		insert_key(&t, k, value);
 	}
 out:
 	sluice_port_free(t.first);

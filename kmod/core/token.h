@@ -105,10 +105,11 @@ static inline void sluice_cursor_init(struct sluice_cursor *c, u32 offset, u32 l
  * @delim: delimiter
  * @start: set to the token's first byte
  *
- * Return: its length, which may be 0 unless the delimiter is blank; -1 if there is no token that ends in sight.
+ * Return: its length, which may be 0 unless the delimiter is blank; -1 if there is no token that
+ * ends in sight.
  */
-static inline int sluice_cursor_next(struct sluice_cursor *c, const u8 *data, u32 limit, bool whole, u8 delim,
-				     u32 *start)
+static inline int sluice_cursor_next(struct sluice_cursor *c, const u8 *data, u32 limit, bool whole,
+				     u8 delim, u32 *start)
 {
 	bool blank = delim == ' ' || delim == '\t';
 	u32 pos = c->pos, end;
