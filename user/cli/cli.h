@@ -125,11 +125,24 @@ int rule_parse(struct cli *c, struct args *a, struct rule *r);
 void listener_defaults(struct listener *l);
 void group_defaults(struct group *g);
 void rule_defaults(struct rule *r);
-void rule_normalize(struct rule *r);
 void listener_print(FILE *f, const struct listener *l, bool state);
 void group_print(FILE *f, const struct group *g, bool state);
 void rule_print(FILE *f, const struct rule *r);
 void match_print(FILE *f, const struct match *m);
+
+/* stats.c: what was counted */
+int stats_get(struct cli *c, bool exact, struct objects *out);
+uint64_t stats_count(const struct stats *s, uint32_t i);
+uint32_t stats_counts(const struct stats *s);
+uint64_t stats_kind(const struct stats *s, uint32_t kind);
+const char *stats_count_name(const struct stats *s, uint32_t i, char *buf, size_t size);
+void stats_title(const struct stats *s, char *buf, size_t size);
+json_object *stats_to_json(const struct stats *s);
+
+static inline struct stats *stats_at(const struct objects *o, uint32_t i)
+{
+	return (struct stats *)o->items.items + i;
+}
 
 extern const struct command listener_commands[], group_commands[], rule_commands[], ring_commands[];
 extern const struct command top_commands[];

@@ -133,7 +133,7 @@ int kernel_rules(struct cli *c, const char *listener, struct rules *out)
 				goto out;
 			}
 			*r = *rules_at(part, j);
-			rule_normalize(r);
+			rule_defaults(r);
 		}
 		/* the rules themselves moved over */
 		part->rules.n = 0;

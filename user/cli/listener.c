@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sluice listener: words of a listener, and its commands. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static int parse_dev(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+	const char *word;
+	int ret = args_need(c, a, "a device", &word);
+
+	if (ret)
+		return ret;
+	l->ifindex = if_nametoindex(word);
+	if (!l->ifindex)
+		return fail(c, -ENODEV, "no device \"%s\" in this network namespace: see \"ip link\"", word);
+	l->given |= GIVEN(SLUICE_A_LISTENER_IFINDEX);
+	return 0;
+}
+
+static int parse_v6only(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+
+	(void)c;
+	(void)a;
+	l->v6only = true;
+	l->given |= GIVEN(SLUICE_A_LISTENER_V6ONLY);
+	return 0;
+}
+
+static int parse_default(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+	int ret = args_enum(c, a, "action", action_names, &l->action);
+
+	if (ret)
+		return ret;
+	l->given |= GIVEN(SLUICE_A_LISTENER_ACTION);
+	l->given &= ~GIVEN(SLUICE_A_LISTENER_GROUP);
+	memset(l->group, 0, sizeof(l->group));
+	if (l->action != SLUICE_ACTION_GROUP)
+		return 0;
+	l->given |= GIVEN(SLUICE_A_LISTENER_GROUP);
+	return args_name(c, a, "a group", l->group);
+}
+
+static int parse_reply(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+	const char *word;
+	int ret = args_need(c, a, "hex:... or text:...", &word);
+
+	if (ret)
+		return ret;
+	if (parse_bytes(word, &l->reject_data))
+		return fail_usage(c, "\"%s\" is no reply: hex:0102..., or text with \\xHH for what is not printable",
+				  word);
+	if (l->reject_data.len > SLUICE_REJECT_MAX)
+		return fail_usage(c, "the reply has %u bytes; the kernel takes %u", l->reject_data.len,
+				  SLUICE_REJECT_MAX);
+	l->given |= GIVEN(SLUICE_A_LISTENER_REJECT_DATA);
+	return 0;
+}
+
+static int parse_copy(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+
+	l->given |= GIVEN(SLUICE_A_LISTENER_REJECT_COPY);
+	return args_u32(c, a, "number of bytes", SLUICE_REJECT_MAX, &l->reject_copy);
+}
+
+#define SET_OPTIONS											\
+	{ "default", "group NAME|reject|drop|pass", "what happens to messages that no rule takes (reject)",	\
+	  parse_default },										\
+	{ "reject-reply", "BYTES", "sent to the client of a rejected request; \"\": nothing", parse_reply },	\
+	{ "copy", "N", "the reply's first N bytes are the request's first N", parse_copy },			\
+	{ NULL, NULL, NULL, NULL }
+
+const struct keyword listener_options[] = {
+	{ "dev", "DEVICE", "take what arrives on this device only", parse_dev },
+	{ "v6only", NULL, "[::] takes no IPv4", parse_v6only },
+	SET_OPTIONS
+};
+
+const struct keyword listener_set_options[] = { SET_OPTIONS };
+
+static int parse_address(struct cli *c, struct args *a, struct listener *l)
+{
+	const char *word;
+	int ret = args_need(c, a, "ADDRESS:PORT, or fd N", &word);
+
+	if (ret)
+		return ret;
+	if (!strcmp(word, "fd")) {
+		l->given |= GIVEN(SLUICE_A_LISTENER_SOCKET_FD);
+		return args_u32(c, a, "file descriptor", INT32_MAX, &l->socket_fd);
+	}
+	if (parse_addr_port(word, &l->addr, &l->port))
+		return fail_usage(c, "\"%s\" is no address and port: 192.0.2.1:53, *:53, [::]:53 or fd 3", word);
+	l->given |= GIVEN(SLUICE_A_LISTENER_ADDR) | GIVEN(SLUICE_A_LISTENER_PORT);
+	return 0;
+}
+
+/* NAME udp ADDRESS:PORT [OPTIONS] */
+int listener_parse(struct cli *c, struct args *a, struct listener *l)
+{
+	static const char *const transports[] = { "udp", NULL };
+	int ret;
+
+	memset(l, 0, sizeof(*l));
+	l->given = GIVEN(SLUICE_A_LISTENER_NAME) | GIVEN(SLUICE_A_LISTENER_TRANSPORT);
+	ret = args_name(c, a, "a listener", l->name);
+	if (!ret)
+		ret = args_enum(c, a, "transport", transports, &l->transport);
+	if (!ret)
+		ret = parse_address(c, a, l);
+	if (!ret)
+		ret = args_options(c, a, listener_options, l);
+	return ret;
+}
+
+void listener_defaults(struct listener *l)
+{
+	if (!is_given(l, SLUICE_A_LISTENER_ACTION))
+		l->action = SLUICE_ACTION_REJECT;
+}
+
+static void print_options(FILE *f, const struct listener *l)
+{
+	char dev[IF_NAMESIZE];
+	char *text;
+
+	if (l->ifindex) {
+		if (if_indextoname(l->ifindex, dev))
+			fprintf(f, " dev %s", dev);
+		else
+			fprintf(f, " dev if%u", l->ifindex);
+	}
+	if (l->v6only)
+		fprintf(f, " v6only");
+	if (l->action == SLUICE_ACTION_GROUP)
+		fprintf(f, " default group %s", l->group);
+	else
+		fprintf(f, " default %s", name_of(action_names, l->action));
+	if (l->reject_data.len) {
+		text = format_bytes(&l->reject_data, NULL);
+		fprintf(f, " reject-reply \"%s\"", text ? text : "");
+		free(text);
+	}
+	if (l->reject_copy)
+		fprintf(f, " copy %u", l->reject_copy);
+}
+
+/* One line, as a file for "sluice apply" has it; @state: a second with what the kernel reports. */
+void listener_print(FILE *f, const struct listener *l, bool state)
+{
+	char addr[64];
+
+	fprintf(f, "listener %s %s ", l->name, "udp");
+	if (is_given(l, SLUICE_A_LISTENER_SOCKET_FD)) {
+		fprintf(f, "fd %u", l->socket_fd);
+	} else {
+		format_addr(addr, sizeof(addr), &l->addr);
+		fprintf(f, l->addr.len == 16 ? "[%s]:%u" : "%s:%u", addr, l->port);
+	}
+	print_options(f, l);
+	fputc('\n', f);
+	if (state)
+		fprintf(f, "\t# id %u, %u rules, generation %u%s%s\n", l->id, l->rules, l->generation,
+			l->adopted ? ", adopted socket" : "", l->closed ? ", closed by its owner" : "");
+}
+
+static int listener_add(struct cli *c, struct args *a)
+{
+	struct listener l;
+	int ret = listener_parse(c, a, &l);
+
+	if (!ret)
+		ret = kernel_do(c, SLUICE_CMD_LISTENER_NEW, &l, NULL);
+	obj_free(&set_listener, &l);
+	return ret;
+}
+
+static int listener_set(struct cli *c, struct args *a)
+{
+	struct listener l = { .given = GIVEN(SLUICE_A_LISTENER_NAME) };
+	int ret = args_name(c, a, "a listener", l.name);
+
+	if (!ret && !args_peek(a))
+		ret = fail_usage(c, "nothing to change was given: default, reject-reply or copy");
+	if (!ret)
+		ret = args_options(c, a, listener_set_options, &l);
+	if (!ret)
+		ret = kernel_do(c, SLUICE_CMD_LISTENER_SET, &l, NULL);
+	obj_free(&set_listener, &l);
+	return ret;
+}
+
+static int listener_del(struct cli *c, struct args *a)
+{
+	struct listener l = { .given = GIVEN(SLUICE_A_LISTENER_NAME) };
+	int ret = args_name(c, a, "a listener", l.name);
+
+	if (!ret)
+		ret = args_end(c, a);
+	if (!ret)
+		ret = kernel_do(c, SLUICE_CMD_LISTENER_DEL, &l, NULL);
+	return ret;
+}
+
+static json_object *to_json(const struct listener *l)
+{
+	json_object *js = obj_to_json(&set_listener, l);
+	char dev[IF_NAMESIZE];
+
+	if (l->ifindex && if_indextoname(l->ifindex, dev))
+		json_object_object_add(js, "dev", json_object_new_string(dev));
+	return js;
+}
+
+static int show_listeners(struct cli *c, const struct objects *o)
+{
+	json_object *list;
+	uint32_t i;
+
+	if (!c->json) {
+		for (i = 0; i < o->items.n; i++)
+			listener_print(stdout, (struct listener *)o->items.items + i, true);
+		return 0;
+	}
+	list = json_object_new_array();
+	for (i = 0; i < o->items.n; i++)
+		json_object_array_add(list, to_json((struct listener *)o->items.items + i));
+	return print_json(c, list);
+}
+
+static int listener_show(struct cli *c, struct args *a)
+{
+	struct listener want = { .given = GIVEN(SLUICE_A_LISTENER_NAME) }, *l;
+	struct objects o = { .set = &set_listener };
+	int ret = 0;
+
+	if (args_peek(a)) {
+		ret = args_name(c, a, "a listener", want.name);
+		if (!ret)
+			ret = args_end(c, a);
+		l = ret ? NULL : vec_add(&o.items, sizeof(*l));
+		if (l)
+			ret = kernel_do(c, SLUICE_CMD_LISTENER_GET, &want, l);
+	} else {
+		ret = kernel_dump(c, SLUICE_CMD_LISTENER_GET, NULL, &o);
+	}
+	if (!ret && !c->dump)
+		ret = show_listeners(c, &o);
+	objects_free(&o);
+	return ret;
+}
+
+const struct command listener_commands[] = {
+	{ "add", "NAME udp ADDRESS:PORT|fd N", "receive requests at an address, or from an inherited socket",
+	  listener_add, NULL, listener_options },
+	{ "set", "NAME", "change what is given, keep the rest", listener_set, NULL, listener_set_options },
+	{ "del", "NAME", "remove it; its requests in flight are cancelled", listener_del, NULL, NULL },
+	{ "show", "[NAME]", "list them with their settings", listener_show, NULL, NULL },
+	{ NULL, NULL, NULL, NULL, NULL, NULL }
+};
