@@ -36,3 +36,17 @@ check_kernel_name() {
 	done
 	die "no kernel named '$1'; K is one of: $KERNELS"
 }
+
+# Set $logs to the directory for the logs of a run on a kernel, held until the caller ends: the
+# usual one, or one of its own if another run is going on.
+claim_logs() {
+	mkdir -p "$BUILD/vm/$1"
+	exec 6>"$BUILD/vm/$1/.run"
+	logs=$BUILD/vm/$1
+	flock -n 6 || {
+		logs=$BUILD/vm/$1/run-$$
+		mkdir -p "$logs"
+		say "another run is going on; this one's logs are in ${logs#"$TOP/"}"
+	}
+	export logs
+}
