@@ -131,31 +131,44 @@ struct sluice_ring_stats {
 	uint64_t sleeps;	/* poll system calls */
 };
 
-/* Open, set up, map and (in sluice_ring_attach) start. -EINVAL, -ENOENT, -EPERM, -ENOBUFS, -ENOMEM, -ENOSPC, or open(2)'s errors */
+/*
+ * Open, set up, map and (in sluice_ring_attach) start. -EINVAL a value is out of range, -ENODEV no device node, -ENOENT no
+ * such group, -EPERM not its owner, -ENOBUFS over the locked-memory limit, -ENOMEM, -ENOSPC the group has its limit of rings,
+ * -EPROTO the module speaks another ABI, or open(2)'s errors. sluice_ring_attach: -EBUSY, -ENODEV the group is gone.
+ */
 int sluice_ring_open(struct sluice_ring **ring, const struct sluice_ring_config *config);
 int sluice_ring_attach(struct sluice_ring *ring);
 /* No new requests; keep serving until sluice_ring_wait() returns -ESHUTDOWN: drained. */
 int sluice_ring_drain(struct sluice_ring *ring);
-/* Unmap and close. Unanswered requests follow the group's crash policy. NULL is fine. */
+/* Hand over what is answered, unmap and close. Unanswered requests follow the group's crash policy. NULL is fine. */
 void sluice_ring_close(struct sluice_ring *ring);
 
 /*
- * Wait until a request is there: spins for spin_us, then sleeps. Returns 1, or 0 after @timeout_ms (-1: no limit),
- * -ESHUTDOWN when drained or detached, -EPROTO when the kernel found the ring broken, -EINTR on a signal.
+ * Flush, then wait until a request is there: spins for spin_us, then sleeps. Returns 1, or 0 after @timeout_ms (0: only look;
+ * -1: no limit), -ESHUTDOWN when drained (all that was taken is answered and handed over) or detached, -EPROTO when the
+ * ring is broken, -EINTR on a signal that came during the sleep. With -1, a ring that drains while the caller still owns
+ * requests returns 0 at once: no request will come, answer those. A ring that never sleeps sees no signal: give it a timeout.
  */
 int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms);
-/* For an event loop of one's own: poll the fd for POLLIN between sluice_ring_sleep() (returns 1 if requests came
- * meanwhile: do not sleep) and sluice_ring_wake(). */
+/*
+ * For an event loop of one's own: poll the fd for POLLIN between sluice_ring_sleep() and sluice_ring_wake(). The first flushes
+ * and returns 0: sleep; 1: requests are there, do not; or -ESHUTDOWN and -EPROTO as sluice_ring_wait().
+ */
 int sluice_ring_fd(const struct sluice_ring *ring);
 int sluice_ring_sleep(struct sluice_ring *ring);
 void sluice_ring_wake(struct sluice_ring *ring);
 
-/* Take up to @n requests, highest priority first. Returns how many; those past their deadline are answered as expired
- * and not returned. What was taken may be answered in any order, now or later. */
+/*
+ * Take up to @n requests, highest priority first. Returns how many; those past their deadline are answered as expired
+ * and not returned. What was taken may be answered in any order, now or later. -EPROTO: the ring is broken.
+ */
 int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req, unsigned int n);
 
-/* Answer with the first @len bytes at req->data. -EMSGSIZE if len > room; -EAGAIN if the response queue is full
- * (sluice_ring_flush() and try again). The same errors for the others. */
+/*
+ * Answer with the first @len bytes at req->data. -EMSGSIZE if len > room; -EAGAIN if the response queue is full
+ * (sluice_ring_flush() and try again); -EINVAL if the request is not the caller's, for instance answered before; -EPROTO if
+ * the ring is broken. The same errors for the others.
+ */
 int sluice_respond(struct sluice_ring *ring, const struct sluice_request *req, uint32_t len);
 /* Finish without a reply. */
 int sluice_done(struct sluice_ring *ring, const struct sluice_request *req);
@@ -170,12 +183,15 @@ void sluice_reply_put(struct sluice_ring *ring, const struct sluice_reply *reply
 int sluice_respond_from(struct sluice_ring *ring, const struct sluice_request *req, const struct sluice_reply *reply,
 			uint32_t len, bool more);
 
-/* Hand all responses written so far to the kernel, with a kick if it asks for one. */
+/*
+ * Hand all responses written so far to the kernel, with a kick if it asks for one. Service times end here: one clock
+ * reading for the batch. 0; -ESHUTDOWN or -EPROTO if the ring is detached or broken; or the kick's error.
+ */
 int sluice_ring_flush(struct sluice_ring *ring);
 
 uint32_t sluice_ring_id(const struct sluice_ring *ring);
 void sluice_ring_stats(const struct sluice_ring *ring, struct sluice_ring_stats *stats);
-/* CLOCK_MONOTONIC as taken by the last peek: the clock of arrival_ns and deadline_ns. */
+/* CLOCK_MONOTONIC as taken by the last peek that found something: the clock of arrival_ns and deadline_ns. */
 uint64_t sluice_ring_now(const struct sluice_ring *ring);
 /* Text for a negative return value of a function above, saying what to do. */
 const char *sluice_strerror(int err);

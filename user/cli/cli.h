@@ -125,7 +125,7 @@ int rule_parse(struct cli *c, struct args *a, struct rule *r);
 void listener_defaults(struct listener *l);
 void group_defaults(struct group *g);
 void rule_defaults(struct rule *r);
-void listener_print(FILE *f, const struct listener *l, bool state);
+void listener_print(FILE *f, const struct listener *l);
 void group_print(FILE *f, const struct group *g, bool state);
 void rule_print(FILE *f, const struct rule *r);
 void match_print(FILE *f, const struct match *m);
@@ -148,5 +148,11 @@ extern const struct command listener_commands[], group_commands[], rule_commands
 extern const struct command top_commands[];
 int cmd_stats(struct cli *c, struct args *a);
 int cmd_check(struct cli *c, struct args *a);
+int cmd_show(struct cli *c, struct args *a);
+int cmd_apply(struct cli *c, struct args *a);
+int cmd_explain(struct cli *c, struct args *a);
+int cmd_monitor(struct cli *c, struct args *a);
+int cmd_top(struct cli *c, struct args *a);
+int cmd_doctor(struct cli *c, struct args *a);
 
 #endif /* SLUICE_CLI_H */

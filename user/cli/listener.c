@@ -157,8 +157,8 @@ static void print_options(FILE *f, const struct listener *l)
 		fprintf(f, " copy %u", l->reject_copy);
 }
 
-/* One line, as a file for "sluice apply" has it; @state: a second with what the kernel reports. */
-void listener_print(FILE *f, const struct listener *l, bool state)
+/* As a file for "sluice apply" has it, without the line's end. */
+void listener_print(FILE *f, const struct listener *l)
 {
 	char addr[64];
 
@@ -170,10 +170,6 @@ void listener_print(FILE *f, const struct listener *l, bool state)
 		fprintf(f, l->addr.len == 16 ? "[%s]:%u" : "%s:%u", addr, l->port);
 	}
 	print_options(f, l);
-	fputc('\n', f);
-	if (state)
-		fprintf(f, "\t# id %u, %u rules, generation %u%s%s\n", l->id, l->rules, l->generation,
-			l->adopted ? ", adopted socket" : "", l->closed ? ", closed by its owner" : "");
 }
 
 static int listener_add(struct cli *c, struct args *a)
@@ -226,14 +222,18 @@ static json_object *to_json(const struct listener *l)
 
 static int show_listeners(struct cli *c, const struct objects *o)
 {
+	const struct listener *l;
 	json_object *list;
 	uint32_t i;
 
-	if (!c->json) {
-		for (i = 0; i < o->items.n; i++)
-			listener_print(stdout, (struct listener *)o->items.items + i, true);
-		return 0;
+	for (i = 0; i < o->items.n && !c->json; i++) {
+		l = (struct listener *)o->items.items + i;
+		listener_print(stdout, l);
+		printf("\n\t# id %u, %u rules, generation %u%s%s\n", l->id, l->rules, l->generation,
+		       l->adopted ? ", adopted socket" : "", l->closed ? ", closed by its owner" : "");
 	}
+	if (!c->json)
+		return 0;
 	list = json_object_new_array();
 	for (i = 0; i < o->items.n; i++)
 		json_object_array_add(list, to_json((struct listener *)o->items.items + i));

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/* Waiting for requests: look, spin, then sleep in poll; and the end of a ring as its consumer sees it. */
+#include "lib/ring.h"
+
+#define SPINS_PER_CLOCK	32
+#define NS_PER_MS	1000000ull
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+/*
+ * Is there something to take (1), nothing yet (0), or is it over (-ESHUTDOWN, -EPROTO)?
+ *
+ * When the kernel sets DRAINING it has pushed its last request, so the queues are looked at once more after the bit was
+ * seen; the full barrier inside sluice_resp_state() keeps those two looks apart. Should one slip through all the same,
+ * it was never taken, and the group hands it to another ring when this one is closed.
+ */
+static int look(struct sluice_ring *ring)
+{
+	u32 state;
+
+	if (unlikely(ring->error))
+		return ring->error;
+	state = READ_ONCE(*ring->state);
+	if (unlikely(state & SLUICE_STATE_BROKEN))
+		return -EPROTO;
+	if (unlikely(state & SLUICE_STATE_GONE))
+		return -ESHUTDOWN;
+	if (any_ready(ring))
+		return 1;
+	if (likely(!(state & SLUICE_STATE_DRAINING)) || ring->outstanding)
+		return 0;
+	sluice_resp_state(ring->state);
+	if (any_ready(ring))
+		return 1;
+	sluice_resp_settle(ring);
+	return -ESHUTDOWN;
+}
+
+/* Nothing will ever come, and the caller holds requests: it must not be put to sleep for good. */
+static bool hopeless(const struct sluice_ring *ring)
+{
+	return ring->outstanding && (READ_ONCE(*ring->state) & SLUICE_STATE_DRAINING);
+}
+
+/* Look until something is there or spin_us, or the caller's time, has passed; @until is U64_MAX without a limit. */
+static int spin(struct sluice_ring *ring, u64 now, u64 until)
+{
+	u64 end = ring->spin_ns > U64_MAX - now ? U64_MAX : now + ring->spin_ns;
+	u32 i;
+	int ret;
+
+	for (;;) {
+		for (i = 0; i < SPINS_PER_CLOCK; i++) {
+			ret = look(ring);
+			if (ret)
+				return ret;
+			cpu_relax();
+		}
+		now = ring->io->now(ring->ctx);
+		if (now >= end || now >= until || (until == U64_MAX && hopeless(ring)))
+			return 0;
+	}
+}
+
+/* ms from now to @until for poll, rounded up so that it does not return just before the time. */
+static int poll_ms(struct sluice_ring *ring, u64 until)
+{
+	u64 now, ms;
+
+	if (until == U64_MAX)
+		return -1;
+	now = ring->io->now(ring->ctx);
+	if (now >= until)
+		return 0;
+	ms = (until - now + NS_PER_MS - 1) / NS_PER_MS;
+	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+static int nap(struct sluice_ring *ring, u64 until)
+{
+	int ret = sluice_ring_sleep(ring);
+	int err;
+
+	if (ret)
+		return ret;
+	ring->stats.sleeps++;
+	ret = ring->io->poll(ring->ctx, ring->fd, poll_ms(ring, until));
+	sluice_ring_wake(ring);
+	if (ret >= 0)
+		return look(ring);
+	/* What came together with the signal goes first; the caller sees its own flag when it is through. */
+	err = look(ring);
+	return err ? err : ret;
+}
+
+EXPORT int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms)
+{
+	u64 now, until;
+	int ret;
+
+	sluice_ring_flush(ring);
+	ret = look(ring);
+	if (ret || !timeout_ms)
+		return ret;
+	beat(ring);
+	now = ring->io->now(ring->ctx);
+	until = timeout_ms < 0 ? U64_MAX : now + (u64)timeout_ms * NS_PER_MS;
+	do {
+		ret = spin(ring, now, until);
+		if (ret)
+			return ret;
+		if (timeout_ms < 0 && hopeless(ring))
+			return 0;
+		ret = nap(ring, until);
+		if (ret)
+			return ret;
+		beat(ring);
+		now = ring->io->now(ring->ctx);
+	} while (now < until);
+	return 0;
+}
+
+EXPORT int sluice_ring_sleep(struct sluice_ring *ring)
+{
+	int ret;
+
+	sluice_ring_flush(ring);
+	sluice_rq_sleep_begin(ring->need_wakeup, &ring->ticket);
+	ret = look(ring);
+	if (ret)
+		sluice_rq_sleep_end(ring->need_wakeup);
+	return ret;
+}
+
+EXPORT void sluice_ring_wake(struct sluice_ring *ring)
+{
+	sluice_rq_sleep_end(ring->need_wakeup);
+}
