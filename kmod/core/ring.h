@@ -180,4 +180,18 @@ static inline void sluice_state_ask_kick(u32 *state, u32 bits)
 	sluice_full(K1);			/* K1 */
 }
 
+/*
+ * A flag that is set once, after what it stands for was written (P1 release), and tested before that is read
+ * (P2 acquire). Without either a call that races with the ring's set-up sees members that are not yet written.
+ */
+static inline void sluice_flag_set(u32 *flag)
+{
+	smp_store_release(flag, 1);		/* P1 */
+}
+
+static inline bool sluice_flag_test(const u32 *flag)
+{
+	return smp_load_acquire(flag);		/* P2 */
+}
+
 #endif /* SLUICE_CORE_RING_H */

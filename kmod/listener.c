@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Listeners: where requests enter. Creation, default action, reject reply, and the order of their removal. */
+#include <net/genetlink.h>
+
+#include "policy.h"
+#include "sluice.h"
+
+struct sluice_listener *sluice_listener_find(struct sluice_net *sn, const char *name)
+{
+	struct sluice_listener *l;
+
+	lockdep_assert_held(&sluice_mutex);
+	list_for_each_entry(l, &sn->listeners, list)
+		if (!strcmp(l->name, name))
+			return l;
+	return NULL;
+}
+
+static void conf_free(struct sluice_listener_conf *conf)
+{
+	if (conf && conf->group)
+		conf->group->users--;
+	kfree(conf);
+}
+
+static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *conf, struct nlattr **tb,
+		       struct netlink_ext_ack *extack)
+{
+	struct nlattr *name = tb[SLUICE_A_LISTENER_GROUP];
+	struct sluice_class *class;
+	struct sluice_group *g;
+
+	if (!tb[SLUICE_A_LISTENER_ACTION]) {
+		if (name) {
+			NL_SET_ERR_MSG_ATTR(extack, name, "a default group needs action group beside it");
+			return -EINVAL;
+		}
+		return 0;
+	}
+	if (conf->group)
+		conf->group->users--;
+	conf->group = NULL;
+	memset(&conf->to, 0, sizeof(conf->to));
+	conf->to.action = nla_get_u32(tb[SLUICE_A_LISTENER_ACTION]);
+	conf->to.prio = 1;
+	conf->to.stats = l->fallback;
+	if (conf->to.action == SLUICE_ACTION_PASS && l->sock) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
+				    "pass needs an adopted socket: nobody reads this one");
+		return -EINVAL;
+	}
+	if (conf->to.action != SLUICE_ACTION_GROUP)
+		return 0;
+	if (!name) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION], "action group needs the group's name");
+		return -EINVAL;
+	}
+	g = sluice_group_find(l->sn, nla_data(name));
+	if (!g) {
+		NL_SET_ERR_MSG_ATTR(extack, name, "no such group: add it first");
+		return -ENOENT;
+	}
+	class = sluice_group_class_get(g, "default", extack);
+	if (IS_ERR(class))
+		return PTR_ERR(class);
+	conf->to.class = class;
+	conf->group = g;
+	g->users++;
+	return 0;
+}
+
+/**
+ * sluice_listener_configure() - set default action and reject reply; what @tb does not name stays
+ * @l: listener; sluice_mutex is held
+ * @tb: attributes
+ * @extack: why not
+ *
+ * Context: may sleep. Return: 0 or -errno, nothing changed then.
+ */
+int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	struct sluice_listener_conf *old = rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
+	struct nlattr *data = tb[SLUICE_A_LISTENER_REJECT_DATA];
+	u32 len = data ? nla_len(data) : old ? old->reject_len : 0;
+	struct sluice_listener_conf *conf;
+	int err;
+
+	conf = kzalloc(struct_size(conf, reject, len), GFP_KERNEL_ACCOUNT);
+	if (!conf)
+		return -ENOMEM;
+	if (old) {
+		conf->to = old->to;
+		conf->group = old->group;
+		conf->reject_copy = old->reject_copy;
+	} else {
+		conf->to.action = SLUICE_ACTION_REJECT;
+		conf->to.prio = 1;
+		conf->to.stats = l->fallback;
+	}
+	if (conf->group)
+		conf->group->users++;
+	conf->reject_len = len;
+	if (len)
+		memcpy(conf->reject, data ? nla_data(data) : old->reject, len);
+	if (tb[SLUICE_A_LISTENER_REJECT_COPY])
+		conf->reject_copy = nla_get_u32(tb[SLUICE_A_LISTENER_REJECT_COPY]);
+	else if (data && conf->reject_copy > len)
+		conf->reject_copy = len;
+	err = -EINVAL;
+	if (conf->reject_copy > len) {
+		NL_SET_ERR_MSG(extack, "reject reply is shorter than the bytes to copy into it");
+		goto err;
+	}
+	err = conf_action(l, conf, tb, extack);
+	if (err)
+		goto err;
+	rcu_assign_pointer(l->conf, conf);
+	if (old) {
+		synchronize_rcu();
+		conf_free(old);
+	}
+	return 0;
+err:
+	conf_free(conf);
+	return err;
+}
+
+static void closed_work(struct work_struct *work)
+{
+	struct sluice_listener *l = container_of(work, struct sluice_listener, closed_work);
+
+	sluice_event(l->sn, SLUICE_EVENT_LISTENER_CLOSED, l->name, NULL, 0);
+}
+
+static struct sluice_listener *listener_alloc(struct sluice_net *sn, const char *name)
+{
+	struct sluice_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	struct sluice_rule_stats *s;
+
+	if (!l)
+		return NULL;
+	l->sn = sn;
+	strscpy(l->name, name, sizeof(l->name));
+	xa_init(&l->stats);
+	INIT_LIST_HEAD(&l->list);
+	INIT_WORK(&l->closed_work, closed_work);
+	l->cnt = alloc_percpu_gfp(struct sluice_counters, GFP_KERNEL_ACCOUNT);
+	if (!l->cnt)
+		return l;
+	s = sluice_rule_stats_create(l, U32_MAX);
+	if (IS_ERR(s))
+		return l;
+	l->retired = s;
+	s = sluice_rule_stats_create(l, 0);
+	if (IS_ERR(s))
+		return l;
+	if (xa_err(xa_store(&l->stats, 0, s, GFP_KERNEL_ACCOUNT)))
+		sluice_rule_stats_free(s);
+	else
+		l->fallback = s;
+	return l;
+}
+
+/* Release what listener_alloc() and later steps made; no section can see @l any more. */
+static void listener_free(struct sluice_listener *l)
+{
+	struct sluice_rule_stats *s;
+	unsigned long id;
+
+	sluice_rules_free(rcu_dereference_protected(l->rules, true));
+	conf_free(rcu_dereference_protected(l->conf, true));
+	xa_for_each(&l->stats, id, s)
+		sluice_rule_stats_free(s);
+	xa_destroy(&l->stats);
+	if (l->retired)
+		sluice_rule_stats_free(l->retired);
+	free_percpu(l->cnt);
+	kfree(l);
+}
+
+/**
+ * sluice_listener_create() - bind or adopt a socket and start taking its messages
+ * @sn: namespace; sluice_mutex is held
+ * @tb: attributes
+ * @extack: why not
+ *
+ * The socket is armed last: from then on messages arrive, and everything they need is in place.
+ *
+ * Context: may sleep, in the process that asks (an adopted socket is one of its files).
+ * Return: the listener, listed, or ERR_PTR.
+ */
+struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nlattr **tb,
+					       struct netlink_ext_ack *extack)
+{
+	const char *name = nla_data(tb[SLUICE_A_LISTENER_NAME]);
+	struct sluice_listener *l;
+	int err;
+
+	if (sluice_listener_find(sn, name)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_NAME], "a listener of this name exists");
+		return ERR_PTR(-EEXIST);
+	}
+	l = listener_alloc(sn, name);
+	if (!l)
+		return ERR_PTR(-ENOMEM);
+	err = -ENOMEM;
+	if (!l->fallback)
+		goto err_free;
+	if (tb[SLUICE_A_LISTENER_SOCKET_FD])
+		err = sluice_udp_adopt(l, nla_get_u32(tb[SLUICE_A_LISTENER_SOCKET_FD]), extack);
+	else
+		err = sluice_udp_open(l, tb, extack);
+	if (err)
+		goto err_free;
+	err = sluice_listener_configure(l, tb, extack);
+	if (err)
+		goto err_sock;
+	l->id = ++sn->next_id;
+	err = sluice_udp_attach(l, extack);
+	if (err)
+		goto err_sock;
+	list_add_tail(&l->list, &sn->listeners);
+	return l;
+
+err_sock:
+	sluice_udp_release(l);
+err_free:
+	listener_free(l);
+	return ERR_PTR(err);
+}
+
+static bool cancel_dead(struct sk_buff *skb, struct sluice_ring *ring, void *arg)
+{
+	if (sluice_req(skb)->rule->listener != arg)
+		return false;
+	sluice_req_finish(sluice_req(skb), ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
+	return true;
+}
+
+/**
+ * sluice_listener_destroy() - take a listener out of the network, cancel its requests, free it
+ * @l: listener; sluice_mutex is held
+ *
+ * Steps, and who may still hold it after each:
+ *  1. socket lets go           sections that began before, requests
+ *  2. dead, grace period       requests in lists and slots; sections that move one now cancel it instead
+ *  3. walk                     sections that took a request out before the walk came by
+ *  4. grace period             nobody; the consumers' slots of cancelled requests no longer refer to it
+ *  5. closed_work              queued by the socket's owner closing it: cannot be queued after step 1
+ *
+ * Context: may sleep.
+ */
+void sluice_listener_destroy(struct sluice_listener *l)
+{
+	lockdep_assert_held(&sluice_mutex);
+	list_del(&l->list);
+	sluice_udp_detach(l);
+	WRITE_ONCE(l->dead, true);
+	synchronize_rcu();
+	sluice_net_visit(l->sn, cancel_dead, l);
+	synchronize_rcu();
+	cancel_work_sync(&l->closed_work);
+	sluice_udp_release(l);
+	listener_free(l);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a ring leaves: drain, detach, and what becomes of the requests it leaves unanswered. */
+#include "sluice.h"
+
+/* Offer a request to its group again. Context: makes its own section. Takes @skb. */
+static void resubmit(struct sk_buff *skb)
+{
+	local_bh_disable();
+	if (sluice_req_settle(skb, NULL))
+		sluice_group_submit(sluice_req(skb)->class->group, skb, false);
+	local_bh_enable();
+}
+
+/* Stop new requests and move those that wait for this very ring to where they can be served. */
+static void close_intake(struct sluice_ring *ring)
+{
+	struct sluice_group *g = ring->group;
+	struct sk_buff_head out;
+	struct sk_buff *skb;
+	u32 prio;
+
+	sluice_group_rings_remove(g, ring);
+	spin_lock_bh(&ring->lock);
+	ring->closed = true;
+	spin_unlock_bh(&ring->lock);
+	/* from here on no section publishes to it or queues for it */
+	synchronize_rcu();
+	/*
+	 * One at a time, so that each is in a list or in a section that settles it: a listener's removal runs under
+	 * the mutex that we hold, and cannot walk past a private list.
+	 */
+	__skb_queue_head_init(&out);
+	spin_lock_bh(&ring->lock);
+	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
+		skb_queue_splice_tail_init(&ring->waiting[prio], &out);
+	ring->nwaiting = 0;
+	spin_unlock_bh(&ring->lock);
+	while ((skb = __skb_dequeue(&out))) {
+		sluice_backlog_uncharge(g, skb);
+		resubmit(skb);
+	}
+}
+
+/**
+ * sluice_ring_drain() - stop, or resume, giving requests to a ring; what it has may still be answered
+ * @ring: sluice_mutex is held
+ * @on: false resumes
+ *
+ * Context: may sleep. Return: 0, -ENODEV detached, -EINVAL never attached, -ENOMEM.
+ */
+int sluice_ring_drain(struct sluice_ring *ring, bool on)
+{
+	lockdep_assert_held(&sluice_mutex);
+	if (!ring->group || ring->detached)
+		return -ENODEV;
+	if (!on)
+		return ring->draining ? sluice_ring_attach(ring) : 0;
+	if (ring->draining)
+		return 0;
+	if (!ring->attached)
+		return -EINVAL;
+	close_intake(ring);
+	ring->attached = false;
+	ring->draining = true;
+	sluice_ring_state(ring, SLUICE_STATE_DRAINING, SLUICE_STATE_ATTACHED);
+	wake_up_interruptible_all(&ring->wq);
+	return 0;
+}
+
+/* Take the request out of a PUBLISHED slot and free the slot. Context: section. */
+static struct sk_buff *slot_revoke(struct sluice_ring *ring, u32 slot)
+{
+	struct sk_buff *skb = NULL;
+
+	spin_lock(&ring->lock);
+	if (ring->slots.state[slot] == SLUICE_SLOT_PUBLISHED) {
+		skb = ring->req[slot];
+		ring->req[slot] = NULL;
+	}
+	if (ring->slots.state[slot] != SLUICE_SLOT_FREE)
+		sluice_slots_free(&ring->slots, slot);
+	spin_unlock(&ring->lock);
+	return skb;
+}
+
+/*
+ * Hand on one request of a consumer that went away, by the group's policy.
+ * @taken: the consumer had taken it, by its own word
+ * Return: 1 if a request was unanswered there, else 0.
+ */
+static u32 hand_on(struct sluice_ring *ring, u32 slot, bool taken)
+{
+	u32 crash = sluice_group_conf(ring->group)->crash;
+	struct sk_buff *skb;
+
+	local_bh_disable();
+	skb = slot_revoke(ring, slot);
+	if (skb && sluice_req_settle(skb, NULL)) {
+		if (crash == SLUICE_CRASH_REJECT || (taken && crash != SLUICE_CRASH_REISSUE)) {
+			sluice_req_reject(skb, ring, SLUICE_OUTCOME_REJECTED_CRASH);
+		} else {
+			sluice_req(skb)->flags |= taken ? SLUICE_REQ_REISSUED : SLUICE_REQ_REQUEUED;
+			this_cpu_inc(ring->cnt->moved);
+			sluice_group_submit(sluice_req(skb)->class->group, skb, false);
+		}
+	}
+	local_bh_enable();
+	return !!skb;
+}
+
+/*
+ * The queue entries from the consumer's head on are those it had not taken. The entries are the kernel's own; the
+ * head is the consumer's word, and a false one changes the fate of its own requests only.
+ */
+static u32 hand_on_all(struct sluice_ring *ring)
+{
+	u32 prio, i, n, count = 0;
+
+	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++) {
+		u32 mask = ring->map.req_entries - 1;
+
+		n = ring->req_tail[prio] - READ_ONCE(*ring->u_req_head[prio]);
+		if (n > ring->slots.total)
+			continue;
+		for (i = ring->req_tail[prio] - n; i != ring->req_tail[prio]; i++)
+			count += hand_on(ring, ring->queue[prio][i & mask], false);
+	}
+	for (i = 0; i < ring->slots.total; i++)
+		count += hand_on(ring, i, true);
+	return count;
+}
+
+/* Send what the consumer had answered before it went. */
+static void last_answers(struct sluice_ring *ring)
+{
+	mutex_lock(&ring->tx_lock);
+	while (sluice_tx_run(ring, 64) > 0)
+		cond_resched();
+	ring->detached = true;
+	mutex_unlock(&ring->tx_lock);
+}
+
+/**
+ * sluice_ring_detach() - take a ring out of the network for good
+ * @ring: sluice_mutex is held; a ring that was never set up, or has been detached, is left alone
+ *
+ * Steps, and who may still hold it after each:
+ *  1. out of the set, closed, grace period   transmit contexts, its file
+ *  2. last answers sent, detached            nobody takes an answer any more
+ *  3. requests handed on                     nobody but its file; no request refers to it
+ *  4. group let go                           its file
+ *
+ * Context: may sleep.
+ */
+void sluice_ring_detach(struct sluice_ring *ring)
+{
+	struct sluice_group *g = ring->group;
+	enum sluice_event event;
+	u32 left;
+
+	lockdep_assert_held(&sluice_mutex);
+	if (!g)
+		return;
+	if (ring->attached)
+		close_intake(ring);
+	last_answers(ring);
+	left = hand_on_all(ring);
+	event = ring->broken ? SLUICE_EVENT_RING_BROKEN : left ? SLUICE_EVENT_RING_DIED : SLUICE_EVENT_RING_DETACHED;
+	sluice_event(ring->sn, event, g->name, ring, left);
+
+	sluice_ring_ledger_fold(ring, &g->retired);
+	list_del_init(&ring->member);
+	list_del_init(&ring->all);
+	g->nmembers--;
+	g->users--;
+	WRITE_ONCE(ring->group, NULL);
+	ring->attached = false;
+	ring->draining = false;
+	sluice_ring_state(ring, SLUICE_STATE_GONE, SLUICE_STATE_ATTACHED | SLUICE_STATE_DRAINING);
+	wake_up_interruptible_all(&ring->wq);
+	/* a transmit context that read ring->group before may still look at the group */
+	synchronize_rcu();
+	/* with the last ring gone the backlog's hold time begins to count */
+	if (atomic_read(&g->waiting))
+		sluice_backlog_arm(g);
+}

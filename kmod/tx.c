@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The way back: takes a consumer's responses, checks them, sends them; the ring's thread, and the kick. */
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+
+#include "sluice.h"
+#include "trace.h"
+
+#define BATCH		32	/* responses taken in one section */
+#define SPINS		256	/* empty looks at the queue before the thread naps */
+#define NAP_NS		(20 * NSEC_PER_USEC)
+
+/* One response entry on its way: the kernel's copy, its verdict, and the request it answers. */
+struct answer {
+	struct sluice_response resp;
+	enum sluice_verdict verdict;
+	struct sk_buff *skb;
+};
+
+/* Copy an entry once. What it says is checked, and used, in the copy only. */
+static void load(const struct sluice_ring *ring, u32 index, struct sluice_response *to)
+{
+	const struct sluice_response *e = &ring->resp[index & (ring->map.resp_entries - 1)];
+
+	to->slot = READ_ONCE(e->slot);
+	to->data = READ_ONCE(e->data);
+	to->len = READ_ONCE(e->len);
+	to->flags = READ_ONCE(e->flags);
+	to->gen = READ_ONCE(e->gen);
+}
+
+static bool flags_ok(u16 flags)
+{
+	return !(flags & ~SLUICE_RESP_ALL) && (!(flags & SLUICE_RESP_MORE) || flags == SLUICE_RESP_MORE);
+}
+
+/*
+ * Judge an entry and take its request out of the slot, which becomes the transmit context's (ANSWERED).
+ * The ring's lock is held.
+ */
+static void take(struct sluice_ring *ring, struct answer *a)
+{
+	u32 slot = a->resp.slot;
+
+	a->skb = NULL;
+	a->verdict = sluice_slots_check(&ring->slots, slot, a->resp.gen, a->resp.data, a->resp.len);
+	if (a->verdict == SLUICE_VERDICT_OK && !flags_ok(a->resp.flags))
+		a->verdict = SLUICE_VERDICT_BAD_DATA;
+	if (a->verdict == SLUICE_VERDICT_STALE)
+		return;
+	a->skb = ring->req[slot];
+	ring->req[slot] = NULL;
+	sluice_slots_answer(&ring->slots, slot);
+}
+
+/*
+ * Take up to @max entries from @head on. One that says MORE is a batch of its own: its slot goes back to the
+ * consumer before the next entry, which may name the same slot.
+ */
+static u32 take_batch(struct sluice_ring *ring, struct answer *a, u32 head, u32 max)
+{
+	u32 n;
+
+	spin_lock(&ring->lock);
+	for (n = 0; n < max; n++) {
+		load(ring, head + n, &a[n].resp);
+		if (n && (a[n].resp.flags & SLUICE_RESP_MORE))
+			break;
+		take(ring, &a[n]);
+		if (a[n].resp.flags & SLUICE_RESP_MORE) {
+			n++;
+			break;
+		}
+	}
+	spin_unlock(&ring->lock);
+	return n;
+}
+
+/* The consumer's stamps, if they are possible: what it wrote is a claim. */
+static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, u64 now)
+{
+	u64 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
+	u64 age = now - req->arrival;
+
+	sluice_hist_add(req->class, SLUICE_STAGE_TOTAL, age);
+	if (pickup < req->published || pickup + service > age)
+		return;
+	sluice_hist_add(req->class, SLUICE_STAGE_PICKUP, pickup - req->published);
+	sluice_hist_add(req->class, SLUICE_STAGE_SERVICE, service);
+	sluice_hist_add(req->class, SLUICE_STAGE_SEND, age - pickup - service);
+}
+
+static int send(struct sluice_ring *ring, const struct answer *a, bool last)
+{
+	struct sluice_listener *l = sluice_req(a->skb)->rule->listener;
+
+	return sluice_udp_reply(l, a->skb, sluice_ring_slot(ring, a->resp.data) + 1, a->resp.len, last);
+}
+
+/* End the request as its consumer says. Takes a->skb. */
+static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
+{
+	struct sluice_req req = *sluice_req(a->skb);
+	u16 flags = a->resp.flags;
+	int err;
+
+	if (flags & SLUICE_RESP_EXPIRED) {
+		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_EXPIRED_RING);
+	} else if (flags & SLUICE_RESP_REJECT) {
+		sluice_req_reject(a->skb, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
+	} else if (flags & SLUICE_RESP_NO_REPLY) {
+		stamps(sluice_ring_slot(ring, a->resp.slot), &req, now);
+		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_DONE);
+	} else {
+		stamps(sluice_ring_slot(ring, a->resp.slot), &req, now);
+		err = send(ring, a, true);
+		sluice_req_finish(&req, ring, err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
+	}
+}
+
+/* Send one datagram of several and give the slot back to its consumer, unless the listener goes meanwhile. */
+static void send_more(struct sluice_ring *ring, struct answer *a)
+{
+	bool cancelled = false;
+
+	send(ring, a, false);
+	spin_lock(&ring->lock);
+	if (unlikely(READ_ONCE(sluice_req(a->skb)->rule->listener->dead))) {
+		sluice_slots_cancel(&ring->slots, a->resp.slot);
+		cancelled = true;
+	} else {
+		if (unlikely(READ_ONCE(sluice_req(a->skb)->rule->retired)))
+			sluice_req(a->skb)->rule = sluice_req(a->skb)->rule->listener->retired;
+		sluice_slots_publish(&ring->slots, a->resp.slot);
+		ring->req[a->resp.slot] = a->skb;
+	}
+	spin_unlock(&ring->lock);
+	if (cancelled)
+		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
+	/* the entry no longer holds slot or request */
+	a->verdict = SLUICE_VERDICT_STALE;
+}
+
+static void act(struct sluice_ring *ring, struct answer *a, u64 now)
+{
+	trace_sluice_response(ring, &a->resp, a->verdict);
+	switch (a->verdict) {
+	case SLUICE_VERDICT_OK:
+		if (a->resp.flags & SLUICE_RESP_MORE)
+			send_more(ring, a);
+		else
+			finish(ring, a, now);
+		break;
+	case SLUICE_VERDICT_BAD_DATA:
+		ring->bad_responses++;
+		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_DROPPED_BAD_RESPONSE);
+		break;
+	case SLUICE_VERDICT_STALE:
+		ring->bad_responses++;
+		break;
+	case SLUICE_VERDICT_CANCELLED:
+		break;
+	}
+}
+
+static void free_slots(struct sluice_ring *ring, const struct answer *a, u32 n)
+{
+	u32 i;
+
+	spin_lock(&ring->lock);
+	for (i = 0; i < n; i++)
+		if (a[i].verdict != SLUICE_VERDICT_STALE)
+			sluice_slots_free(&ring->slots, a[i].resp.slot);
+	spin_unlock(&ring->lock);
+}
+
+/* One section: up to @max entries from request to wire, then what waited for their slots. */
+static u32 run_section(struct sluice_ring *ring, u32 max)
+{
+	struct answer a[BATCH];
+	u32 i, n;
+	u64 now;
+
+	local_bh_disable();
+	n = take_batch(ring, a, ring->resp_head, min_t(u32, max, BATCH));
+	now = sluice_now();
+	for (i = 0; i < n; i++)
+		act(ring, &a[i], now);
+	free_slots(ring, a, n);
+	ring->resp_head += n;
+	sluice_resp_release(ring->k_resp_head, ring->resp_head);
+	sluice_ring_pull(ring);
+	local_bh_enable();
+	return n;
+}
+
+/**
+ * sluice_tx_run() - take responses and send them
+ * @ring: set up; tx_lock is held
+ * @budget: how many at the most
+ *
+ * An impossible tail breaks the ring: nothing of its consumer can be believed any more. It is detached by a work item,
+ * since that needs sluice_mutex.
+ *
+ * Context: process. Return: how many were taken; -EPROTO broken; -ENODEV detached.
+ */
+int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
+{
+	u32 ready, done = 0;
+
+	lockdep_assert_held(&ring->tx_lock);
+	if (ring->detached)
+		return -ENODEV;
+	if (ring->broken)
+		return -EPROTO;
+	if (!sluice_resp_ready(ring->u_resp_tail, ring->resp_head, ring->map.resp_entries, &ready)) {
+		ring->broken = true;
+		ring->bad_responses++;
+		sluice_ring_state(ring, SLUICE_STATE_BROKEN, 0);
+		wake_up_interruptible_all(&ring->wq);
+		schedule_work(&ring->broken_work);
+		return -EPROTO;
+	}
+	ready = min(ready, budget);
+	while (done < ready)
+		done += run_section(ring, ready - done);
+	return done;
+}
+
+static bool responses_pending(const struct sluice_ring *ring)
+{
+	return READ_ONCE(*ring->u_resp_tail) != READ_ONCE(ring->resp_head);
+}
+
+/* Adaptive: ask for a kick, look once more (K1 in sluice_ring_state()), sleep. */
+static void sleep_until_kicked(struct sluice_ring *ring)
+{
+	set_current_state(TASK_INTERRUPTIBLE);
+	sluice_ring_state(ring, SLUICE_STATE_NEED_KICK, 0);
+	if (!responses_pending(ring) && !test_and_clear_bit(0, &ring->tx_kick) && !kthread_should_stop())
+		schedule();
+	__set_current_state(TASK_RUNNING);
+	sluice_ring_state(ring, 0, SLUICE_STATE_NEED_KICK);
+}
+
+/*
+ * Without a request in the consumer's hands there will be no response: sleep until one is published. tx_sleeping is
+ * ordered before the look at the slots by the full barrier in set_current_state(); the publisher's is W1.
+ */
+static void sleep_until_published(struct sluice_ring *ring)
+{
+	WRITE_ONCE(ring->tx_sleeping, true);
+	set_current_state(TASK_INTERRUPTIBLE);
+	if ((!READ_ONCE(ring->slots.used) || READ_ONCE(ring->detached)) && !kthread_should_stop())
+		schedule();
+	__set_current_state(TASK_RUNNING);
+	WRITE_ONCE(ring->tx_sleeping, false);
+}
+
+/* A request was published: after the full barrier W1. Context: section. */
+void sluice_tx_published(struct sluice_ring *ring)
+{
+	if (unlikely(READ_ONCE(ring->tx_sleeping))) {
+		WRITE_ONCE(ring->tx_sleeping, false);
+		wake_up_process(ring->task);
+	}
+}
+
+static void nap(void)
+{
+	ktime_t t = ns_to_ktime(NAP_NS);
+
+	set_current_state(TASK_INTERRUPTIBLE);
+	if (kthread_should_stop())
+		__set_current_state(TASK_RUNNING);
+	else
+		schedule_hrtimeout_range(&t, NAP_NS, HRTIMER_MODE_REL);
+}
+
+/* What the thread does when the queue has been empty for @empty looks, since @since. */
+static void idle(struct sluice_ring *ring, u32 empty, u64 since)
+{
+	if (empty < SPINS && !READ_ONCE(ring->detached)) {
+		cpu_relax();
+		cond_resched();
+	} else if (READ_ONCE(ring->detached) || READ_ONCE(ring->broken)) {
+		sleep_until_published(ring);
+	} else if (ring->flags & SLUICE_RING_TX_THREAD) {
+		if (READ_ONCE(ring->slots.used))
+			nap();
+		else
+			sleep_until_published(ring);
+	} else if (sluice_now() - since > (u64)ring->tx_idle_us * NSEC_PER_USEC) {
+		sleep_until_kicked(ring);
+	} else {
+		nap();
+	}
+}
+
+static int tx_thread(void *arg)
+{
+	struct sluice_ring *ring = arg;
+	u64 last = sluice_now();
+	u32 empty = 0;
+	int n;
+
+	while (!kthread_should_stop()) {
+		if (responses_pending(ring) && !READ_ONCE(ring->detached)) {
+			mutex_lock(&ring->tx_lock);
+			n = sluice_tx_run(ring, 2 * BATCH);
+			mutex_unlock(&ring->tx_lock);
+		} else {
+			n = 0;
+		}
+		if (n > 0) {
+			last = sluice_now();
+			empty = 0;
+			cond_resched();
+			continue;
+		}
+		idle(ring, empty, last);
+		if (empty < SPINS)
+			empty++;
+		else if (ring->flags & SLUICE_RING_TX_ADAPTIVE)
+			last = READ_ONCE(ring->last_kick) > last ? READ_ONCE(ring->last_kick) : last;
+	}
+	return 0;
+}
+
+/**
+ * sluice_tx_start() - start the ring's thread, if its mode has one
+ * @ring: not yet in a group
+ * @cpu: where to bind it, -1: anywhere
+ *
+ * Context: may sleep. Return: 0 or -errno.
+ */
+int sluice_tx_start(struct sluice_ring *ring, int cpu)
+{
+	struct task_struct *task;
+
+	if (ring->flags & SLUICE_RING_TX_KICK)
+		return 0;
+	task = kthread_create(tx_thread, ring, "sluice-tx/%d", task_tgid_nr(current));
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	if (cpu >= 0)
+		kthread_bind(task, cpu);
+	get_task_struct(task);
+	ring->task = task;
+	wake_up_process(task);
+	return 0;
+}
+
+/* End the thread; returns when it no longer runs. May sleep. */
+void sluice_tx_stop(struct sluice_ring *ring)
+{
+	if (!ring->task)
+		return;
+	kthread_stop(ring->task);
+	put_task_struct(ring->task);
+	ring->task = NULL;
+}
+
+/**
+ * sluice_tx_kick() - a consumer asks to have its responses sent now
+ * @ring: ring of an open file
+ *
+ * They are sent in the caller's own time. Kicks that come faster than the thread's idle time wake the adaptive thread,
+ * which then polls and asks for no more of them.
+ *
+ * Context: process. Return: how many were sent; -EINVAL not set up; -EINTR; -EPROTO broken; -ENODEV detached.
+ */
+int sluice_tx_kick(struct sluice_ring *ring)
+{
+	u64 now, last;
+	u32 total = 0;
+	int n;
+
+	if (!sluice_flag_test(&ring->ready))
+		return -EINVAL;
+	if (mutex_lock_interruptible(&ring->tx_lock))
+		return -EINTR;
+	ring->kicks++;
+	do {
+		n = sluice_tx_run(ring, 2 * BATCH);
+		if (n > 0)
+			total += n;
+		cond_resched();
+	} while (n > 0 && total < ring->map.resp_entries);
+	now = sluice_now();
+	last = ring->last_kick;
+	WRITE_ONCE(ring->last_kick, now);
+	mutex_unlock(&ring->tx_lock);
+	if (n < 0)
+		return n;
+	if ((ring->flags & SLUICE_RING_TX_ADAPTIVE) && now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC) {
+		set_bit(0, &ring->tx_kick);
+		wake_up_process(ring->task);
+	}
+	return total;
+}

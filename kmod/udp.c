@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* UDP ingress: takes over a socket's datagrams below its receive queue, classifies them, sends them on their way. */
+#include <linux/file.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/net.h>
+#include <linux/udp.h>
+#include <net/ipv6.h>
+#include <net/udp.h>
+#include <net/udp_tunnel.h>
+#include <net/xfrm.h>
+
+#include "sluice.h"
+
+/* An encapsulation type of its own: the stack only asks whether it is 0, or one of those it handles itself. */
+#define ENCAP_TYPE 0x5c
+
+/*
+ * Lay out the first bytes of the payload and the sender's address for the classifier.
+ * Return: 0 or -EFAULT if the skb is shorter than it says.
+ */
+static int describe(const struct sk_buff *skb, struct sluice_msg *msg, u8 *buf, u32 depth)
+{
+	u32 linear = skb_headlen(skb) - SLUICE_UDP_HLEN;
+
+	msg->len = sluice_req_len(skb);
+	depth = min(msg->len, depth);
+	msg->data = skb->data + SLUICE_UDP_HLEN;
+	msg->avail = min(linear, msg->len);
+	if (unlikely(linear < depth)) {
+		if (skb_copy_bits(skb, SLUICE_UDP_HLEN, buf, depth))
+			return -EFAULT;
+		msg->data = buf;
+		msg->avail = depth;
+	}
+	if (skb->protocol == htons(ETH_P_IP)) {
+		msg->family = 4;
+		memcpy(msg->saddr, &ip_hdr(skb)->saddr, 4);
+	} else {
+		msg->family = 6;
+		memcpy(msg->saddr, &ipv6_hdr(skb)->saddr, 16);
+	}
+	return 0;
+}
+
+/* Send a request where its rule says. Return: false if the socket shall have it. */
+static bool dispatch(struct sluice_listener *l, const struct sluice_verdict_to *to, const struct sluice_msg *msg,
+		     struct sk_buff *skb)
+{
+	struct sluice_req *req = sluice_req(skb);
+	struct sluice_group *g;
+	u32 ifindex = skb->dev ? skb->dev->ifindex : 0;
+
+	memset(req, 0, sizeof(*req));
+	req->rule = to->stats;
+	req->arrival = sluice_now();
+	req->ifindex = ifindex;
+	req->prio = to->prio;
+	if (to->deadline)
+		req->deadline = req->arrival + to->deadline;
+	sluice_req_received(skb, l);
+	switch (to->action) {
+	case SLUICE_ACTION_GROUP:
+		g = to->class->group;
+		req->hash = sluice_steer_hash(sluice_group_conf(g), msg, skb, g->seed);
+		sluice_req_grouped(skb, to->class);
+		if (sluice_group_submit(g, skb, true))
+			return true;
+		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
+		return false;
+	case SLUICE_ACTION_PASS:
+		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
+		return false;
+	case SLUICE_ACTION_DROP:
+		sluice_req_drop(skb, NULL, SLUICE_OUTCOME_DROPPED_RULE);
+		return true;
+	default:
+		sluice_req_reject(skb, NULL, SLUICE_OUTCOME_REJECTED_RULE);
+		return true;
+	}
+}
+
+/*
+ * The socket's encapsulation hook: routing, firewall, socket lookup and checksum are done. skb->data is the UDP header.
+ * Context: softirq. Return: 0 taken, 1 the socket shall have it.
+ */
+static int encap_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct sluice_listener *l = rcu_dereference_sk_user_data(sk);
+	const struct sluice_listener_conf *conf;
+	const struct sluice_verdict_to *to;
+	const struct sluice_rules *rules;
+	u8 buf[SLUICE_DEPTH_MAX], saved[sizeof(skb->cb)];
+	struct sluice_msg msg;
+	int index;
+
+	if (unlikely(!l || !pskb_may_pull(skb, SLUICE_UDP_HLEN)))
+		return 1;
+	conf = rcu_dereference(l->conf);
+	rules = rcu_dereference(l->rules);
+	if (unlikely(describe(skb, &msg, buf, SLUICE_DEPTH_MAX)))
+		return 1;
+	to = sluice_rules_match(rules, &msg, conf, &index);
+	if (!l->sock)
+		memcpy(saved, skb->cb, sizeof(saved));
+	if (dispatch(l, to, &msg, skb))
+		return 0;
+	memcpy(skb->cb, saved, sizeof(saved));
+	return 1;
+}
+
+/* The adopted socket's owner closes it: the listener stays, empty, until it is removed. */
+static void encap_destroy(struct sock *sk)
+{
+	struct sluice_listener *l;
+
+	rcu_read_lock();
+	l = rcu_dereference_sk_user_data(sk);
+	if (l) {
+		WRITE_ONCE(l->closed, true);
+		schedule_work(&l->closed_work);
+	}
+	rcu_read_unlock();
+}
+
+static int check_address(struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	struct nlattr *addr = tb[SLUICE_A_LISTENER_ADDR];
+
+	if (!addr || !tb[SLUICE_A_LISTENER_PORT]) {
+		NL_SET_ERR_MSG(extack, "listener needs an address and a port, or the fd of a bound UDP socket");
+		return -EINVAL;
+	}
+	if (nla_len(addr) != 4 && nla_len(addr) != 16) {
+		NL_SET_ERR_MSG_ATTR(extack, addr, "address is 4 or 16 bytes");
+		return -EINVAL;
+	}
+	if (nla_len(addr) == 4 && tb[SLUICE_A_LISTENER_V6ONLY]) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_V6ONLY], "v6only goes with an IPv6 address");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int bind_socket(struct socket *sock, const struct sluice_listener *l)
+{
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons(l->port) };
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons(l->port) };
+
+	if (l->addr_len == 4) {
+		memcpy(&a4.sin_addr, l->addr, 4);
+		return kernel_bind(sock, (struct sockaddr *)&a4, sizeof(a4));
+	}
+	memcpy(&a6.sin6_addr, l->addr, 16);
+	if (ipv6_addr_type(&a6.sin6_addr) & IPV6_ADDR_LINKLOCAL)
+		a6.sin6_scope_id = l->ifindex;
+	return kernel_bind(sock, (struct sockaddr *)&a6, sizeof(a6));
+}
+
+static void bind_refused(int err, struct netlink_ext_ack *extack)
+{
+	if (err == -EADDRINUSE)
+		NL_SET_ERR_MSG(extack, "address and port are taken: by a socket, or another listener");
+	else if (err == -EADDRNOTAVAIL)
+		NL_SET_ERR_MSG(extack, "the address is not one of this namespace's");
+}
+
+/**
+ * sluice_udp_open() - make and bind a kernel socket for a listener
+ * @l: listener being made
+ * @tb: its attributes
+ * @extack: why not
+ *
+ * The socket does not hold the namespace. Context: may sleep. Return: 0 or -errno.
+ */
+int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	struct socket *sock;
+	int err;
+
+	err = check_address(tb, extack);
+	if (err)
+		return err;
+	l->addr_len = nla_len(tb[SLUICE_A_LISTENER_ADDR]);
+	memcpy(l->addr, nla_data(tb[SLUICE_A_LISTENER_ADDR]), l->addr_len);
+	l->port = nla_get_u16(tb[SLUICE_A_LISTENER_PORT]);
+	l->v6only = tb[SLUICE_A_LISTENER_V6ONLY];
+	if (tb[SLUICE_A_LISTENER_IFINDEX])
+		l->ifindex = nla_get_u32(tb[SLUICE_A_LISTENER_IFINDEX]);
+	err = sock_create_kern(l->sn->net, l->addr_len == 4 ? AF_INET : AF_INET6, SOCK_DGRAM, IPPROTO_UDP, &sock);
+	if (err)
+		return err;
+	if (l->addr_len == 16 && l->v6only)
+		err = ip6_sock_set_v6only(sock->sk);
+	if (!err && l->ifindex) {
+		err = sock_bindtoindex(sock->sk, l->ifindex, true);
+		if (err)
+			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_IFINDEX], "no such device");
+	}
+	if (!err) {
+		err = bind_socket(sock, l);
+		bind_refused(err, extack);
+	}
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
+	sock_hold(sock->sk);
+	l->sk = sock->sk;
+	l->sock = sock;
+	return 0;
+}
+
+/* Note where an adopted socket is bound, for dumps and replies. */
+static void read_address(struct sluice_listener *l)
+{
+	const struct sock *sk = l->sk;
+
+	l->port = inet_sk(sk)->inet_num;
+	l->ifindex = sk->sk_bound_dev_if;
+	if (sk->sk_family == AF_INET) {
+		l->addr_len = 4;
+		memcpy(l->addr, &inet_sk(sk)->inet_rcv_saddr, 4);
+	} else {
+		l->addr_len = 16;
+		memcpy(l->addr, &sk->sk_v6_rcv_saddr, 16);
+		l->v6only = ipv6_only_sock(sk);
+	}
+}
+
+/**
+ * sluice_udp_adopt() - take a bound UDP socket of the calling process
+ * @l: listener being made
+ * @fd: its number in the caller
+ * @extack: why not
+ *
+ * The file is not held: the owner may close it at any time, which ends the listener's intake.
+ *
+ * Context: may sleep, in the caller. Return: 0 or -errno.
+ */
+int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *extack)
+{
+	struct socket *sock;
+	struct sock *sk;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock) {
+		NL_SET_ERR_MSG(extack, "fd is not an open socket of the calling process");
+		return err;
+	}
+	sk = sock->sk;
+	err = -EINVAL;
+	if ((sk->sk_family != AF_INET && sk->sk_family != AF_INET6) || sk->sk_type != SOCK_DGRAM ||
+	    sk->sk_protocol != IPPROTO_UDP) {
+		NL_SET_ERR_MSG(extack, "fd is not a UDP socket");
+		goto out;
+	}
+	if (!net_eq(sock_net(sk), l->sn->net)) {
+		NL_SET_ERR_MSG(extack, "the socket belongs to another network namespace");
+		goto out;
+	}
+	if (!inet_sk(sk)->inet_num) {
+		NL_SET_ERR_MSG(extack, "the socket is not bound: bind it first");
+		goto out;
+	}
+	sock_hold(sk);
+	l->sk = sk;
+	read_address(l);
+	err = 0;
+out:
+	sockfd_put(sock);
+	return err;
+}
+
+/**
+ * sluice_udp_attach() - arm the socket: its datagrams come to encap_rcv() from now on
+ * @l: complete but for this
+ * @extack: why not
+ *
+ * Context: may sleep. Return: 0, or -EBUSY if something else has taken the socket over, or its owner closed it.
+ */
+int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
+{
+	struct sock *sk = l->sk;
+	int err = 0;
+
+	lock_sock(sk);
+	if (sk->sk_user_data || READ_ONCE(udp_sk(sk)->encap_type)) {
+		NL_SET_ERR_MSG(extack, "the socket is taken already: by another listener, or for encapsulation");
+		err = -EBUSY;
+	} else if (sock_flag(sk, SOCK_DEAD)) {
+		NL_SET_ERR_MSG(extack, "the socket has been closed");
+		err = -EBUSY;
+	} else {
+		rcu_assign_sk_user_data(sk, l);
+		WRITE_ONCE(udp_sk(sk)->encap_rcv, encap_rcv);
+		WRITE_ONCE(udp_sk(sk)->encap_destroy, l->sock ? NULL : encap_destroy);
+		WRITE_ONCE(udp_sk(sk)->encap_type, ENCAP_TYPE);
+		/* the socket itself undoes this when it is destroyed */
+		udp_tunnel_encap_enable(sk);
+	}
+	release_sock(sk);
+	return err;
+}
+
+/* Disarm the socket. Sections that began before may still be in encap_rcv(). May sleep. */
+void sluice_udp_detach(struct sluice_listener *l)
+{
+	struct sock *sk = l->sk;
+
+	lock_sock(sk);
+	WRITE_ONCE(udp_sk(sk)->encap_type, 0);
+	WRITE_ONCE(udp_sk(sk)->encap_destroy, NULL);
+	rcu_assign_sk_user_data(sk, NULL);
+	release_sock(sk);
+	/*
+	 * encap_rcv is left until no section can be between its test of encap_type and the call: the stack tests the
+	 * pointer too, but an adopted socket lives on and must not call into a module that is gone.
+	 */
+	synchronize_rcu();
+	WRITE_ONCE(udp_sk(sk)->encap_rcv, NULL);
+}
+
+/* Let go of the socket; the kernel's own is closed. May sleep. */
+void sluice_udp_release(struct sluice_listener *l)
+{
+	if (l->sock)
+		sock_release(l->sock);
+	if (l->sk)
+		sock_put(l->sk);
+}

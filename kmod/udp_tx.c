@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* UDP egress: turns a request and the bytes of its reply into a datagram from the address the request came to. */
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/ipv6_stubs.h>
+#include <net/route.h>
+#include <net/udp.h>
+
+#include "sluice.h"
+
+/* Where a reply goes and where it comes from, read from the request before its skb is used again. */
+struct peer {
+	bool v6;
+	union {
+		struct {
+			__be32 saddr;	/* ours */
+			__be32 daddr;	/* the sender's */
+		} v4;
+		struct {
+			struct in6_addr saddr;
+			struct in6_addr daddr;
+		} a6;
+	};
+	__be16 sport;			/* ours */
+	__be16 dport;
+	u32 ifindex;
+};
+
+static void read_peer(const struct sk_buff *req, struct peer *p)
+{
+	const struct udphdr *uh = udp_hdr(req);
+
+	p->sport = uh->dest;
+	p->dport = uh->source;
+	p->ifindex = sluice_req(req)->ifindex;
+	p->v6 = req->protocol != htons(ETH_P_IP);
+	if (p->v6) {
+		p->a6.saddr = ipv6_hdr(req)->daddr;
+		p->a6.daddr = ipv6_hdr(req)->saddr;
+		/* a multicast group is no source: the route chooses one */
+		if (ipv6_addr_is_multicast(&p->a6.saddr))
+			p->a6.saddr = in6addr_any;
+	} else {
+		p->v4.saddr = ip_hdr(req)->daddr;
+		p->v4.daddr = ip_hdr(req)->saddr;
+		if (req->pkt_type == PACKET_BROADCAST || req->pkt_type == PACKET_MULTICAST ||
+		    ipv4_is_multicast(p->v4.saddr) || ipv4_is_lbcast(p->v4.saddr))
+			p->v4.saddr = 0;
+	}
+}
+
+/* The request's own skb can carry the reply if nobody else sees its bytes and they fit. */
+static bool reusable(const struct sk_buff *req, u32 len)
+{
+	return !skb_is_nonlinear(req) && !skb_cloned(req) &&
+	       len <= skb_end_pointer(req) - (skb_transport_header(req) + SLUICE_UDP_HLEN);
+}
+
+static struct sk_buff *reuse(struct sk_buff *skb)
+{
+	skb_pull(skb, SLUICE_UDP_HLEN);
+	__skb_trim(skb, 0);
+	skb_scrub_packet(skb, true);
+	__vlan_hwaccel_clear_tag(skb);
+	skb_reset_redirect(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->csum_valid = 0;
+	skb->csum_complete_sw = 0;
+	skb->encapsulation = 0;
+	skb_shinfo(skb)->tx_flags = 0;
+	skb_shinfo(skb)->tskey = 0;
+	return skb;
+}
+
+static struct sk_buff *fresh(const struct dst_entry *dst, u32 hlen, u32 len)
+{
+	u32 head = LL_RESERVED_SPACE(dst->dev) + dst->header_len + hlen + SLUICE_UDP_HLEN;
+	struct sk_buff *skb = alloc_skb(head + len, GFP_ATOMIC);
+
+	if (skb)
+		skb_reserve(skb, head);
+	return skb;
+}
+
+static struct udphdr *push_udp(struct sk_buff *skb, const struct peer *p, u32 len)
+{
+	struct udphdr *uh = __skb_push(skb, SLUICE_UDP_HLEN);
+
+	skb_reset_transport_header(skb);
+	uh->source = p->sport;
+	uh->dest = p->dport;
+	uh->len = htons(SLUICE_UDP_HLEN + len);
+	return uh;
+}
+
+static struct rtable *route4(struct sluice_listener *l, struct peer *p)
+{
+	struct sock *sk = l->sk;
+	struct flowi4 fl4 = {
+		.flowi4_oif = READ_ONCE(sk->sk_bound_dev_if),
+		.flowi4_mark = READ_ONCE(sk->sk_mark),
+		.flowi4_proto = IPPROTO_UDP,
+		.flowi4_uid = sock_net_uid(sock_net(sk), sk),
+		.daddr = p->v4.daddr,
+		.saddr = p->v4.saddr,
+		.fl4_dport = p->dport,
+		.fl4_sport = p->sport,
+	};
+	struct rtable *rt = ip_route_output_flow(sock_net(sk), &fl4, NULL);
+
+	if (!IS_ERR(rt))
+		p->v4.saddr = fl4.saddr;
+	return rt;
+}
+
+static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *rt, const struct peer *p, u32 len)
+{
+	struct net *net = sock_net(l->sk);
+	struct iphdr *iph;
+
+	push_udp(skb, p, len);
+	udp_set_csum(false, skb, p->v4.saddr, p->v4.daddr, SLUICE_UDP_HLEN + len);
+	iph = __skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = 0;
+	iph->ttl = ip4_dst_hoplimit(&rt->dst);
+	iph->protocol = IPPROTO_UDP;
+	iph->saddr = p->v4.saddr;
+	iph->daddr = p->v4.daddr;
+	/* as a socket with path MTU discovery does: whole datagrams may not be fragmented on the way, larger ones are here */
+	if (skb->len <= dst_mtu(&rt->dst)) {
+		iph->frag_off = htons(IP_DF);
+		iph->id = 0;
+	} else {
+		iph->frag_off = 0;
+		skb->ignore_df = 1;
+		__ip_select_ident(net, iph, 1);
+	}
+	skb->protocol = htons(ETH_P_IP);
+	skb_dst_set(skb, &rt->dst);
+	return ip_local_out(net, l->sk, skb);
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static struct dst_entry *route6(struct sluice_listener *l, struct peer *p)
+{
+	struct sock *sk = l->sk;
+	struct flowi6 fl6 = {
+		.flowi6_oif = READ_ONCE(sk->sk_bound_dev_if),
+		.flowi6_mark = READ_ONCE(sk->sk_mark),
+		.flowi6_proto = IPPROTO_UDP,
+		.flowi6_uid = sock_net_uid(sock_net(sk), sk),
+		.daddr = p->a6.daddr,
+		.saddr = p->a6.saddr,
+		.fl6_dport = p->dport,
+		.fl6_sport = p->sport,
+	};
+	struct dst_entry *dst;
+
+	if (!fl6.flowi6_oif && (ipv6_addr_type(&p->a6.daddr) & IPV6_ADDR_LINKLOCAL))
+		fl6.flowi6_oif = p->ifindex;
+	dst = ipv6_stub->ipv6_dst_lookup_flow(sock_net(sk), sk, &fl6, NULL);
+	if (!IS_ERR(dst))
+		p->a6.saddr = fl6.saddr;
+	return dst;
+}
+
+static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst, const struct peer *p, u32 len)
+{
+	struct ipv6hdr *ip6h;
+
+	push_udp(skb, p, len);
+	udp6_set_csum(false, skb, &p->a6.saddr, &p->a6.daddr, SLUICE_UDP_HLEN + len);
+	ip6h = __skb_push(skb, sizeof(*ip6h));
+	skb_reset_network_header(skb);
+	memset(skb->cb, 0, sizeof(struct inet6_skb_parm));
+	ip6_flow_hdr(ip6h, 0, 0);
+	ip6h->payload_len = htons(SLUICE_UDP_HLEN + len);
+	ip6h->nexthdr = IPPROTO_UDP;
+	ip6h->hop_limit = ip6_dst_hoplimit(dst);
+	ip6h->saddr = p->a6.saddr;
+	ip6h->daddr = p->a6.daddr;
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->ignore_df = 1;
+	skb_dst_set(skb, dst);
+	return ip6_local_out(sock_net(l->sk), l->sk, skb);
+}
+
+static struct dst_entry *route(struct sluice_listener *l, struct peer *p)
+{
+	struct rtable *rt;
+
+	if (p->v6)
+		return route6(l, p);
+	rt = route4(l, p);
+	return IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+}
+
+static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst, const struct peer *p, u32 len)
+{
+	if (p->v6)
+		return xmit6(l, skb, dst, p, len);
+	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, len);
+}
+#else
+static struct dst_entry *route(struct sluice_listener *l, struct peer *p)
+{
+	struct rtable *rt = route4(l, p);
+
+	return IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+}
+
+static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst, const struct peer *p, u32 len)
+{
+	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, len);
+}
+#endif
+
+/**
+ * sluice_udp_reply() - send a datagram to the sender of a request
+ * @l: the request's listener
+ * @req: request; with @last taken, and used for the reply where possible
+ * @data: reply; may be memory that a consumer changes meanwhile: it is read once
+ * @len: bytes of it, 0 to 65507 less headers; a longer one fails with -EMSGSIZE
+ * @last: no further reply follows for this request
+ *
+ * Leaves from the address the request came to. What local firewall and routing refuse, or a full queue of the device
+ * drops at once, is an error; what happens later is the network's.
+ *
+ * Context: bottom halves disabled. Return: 0 or -errno.
+ */
+int sluice_udp_reply(struct sluice_listener *l, struct sk_buff *req, const void *data, u32 len, bool last)
+{
+	struct sk_buff *skb = NULL;
+	struct dst_entry *dst;
+	struct peer p;
+	u32 hlen;
+	int err;
+
+	read_peer(req, &p);
+	hlen = p.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	if (len > U16_MAX - SLUICE_UDP_HLEN - (p.v6 ? 0 : hlen)) {
+		err = -EMSGSIZE;
+		goto out;
+	}
+	dst = route(l, &p);
+	if (IS_ERR(dst)) {
+		err = PTR_ERR(dst);
+		goto out;
+	}
+	if (last && reusable(req, len)) {
+		skb = reuse(req);
+		req = NULL;
+	} else {
+		skb = fresh(dst, hlen, len);
+	}
+	if (!skb) {
+		dst_release(dst);
+		err = -ENOMEM;
+		goto out;
+	}
+	skb_put_data(skb, data, len);
+	skb->mark = READ_ONCE(l->sk->sk_mark);
+	skb->priority = READ_ONCE(l->sk->sk_priority);
+	err = net_xmit_eval(xmit(l, skb, dst, &p, len));
+out:
+	if (last && req)
+		consume_skb(req);
+	return err;
+}
