@@ -8,9 +8,10 @@
 
 /* A request to the kernel and the one that takes it back; rule sets carry the generation they replace. */
 struct step {
-	uint8_t cmd, undo_cmd;	/* undo_cmd 0: what the step before it undoes, undoes this too */
-	const void *obj;
-	const void *undo;
+	uint8_t cmd;		/* 0: nothing, there is only something to undo */
+	uint8_t undo_cmd;	/* 0: what an earlier step undoes, undoes this too */
+	void *obj;
+	void *undo;
 	const char *op;		/* add, change, replace, remove */
 	const char *kind;
 	const char *name;
@@ -24,7 +25,7 @@ struct plan {
 	struct vec steps;
 };
 
-static int add_step(struct plan *p, uint8_t cmd, const void *obj, uint8_t undo_cmd, const void *undo, const char *op,
+static int add_step(struct plan *p, uint8_t cmd, void *obj, uint8_t undo_cmd, void *undo, const char *op,
 		    const char *kind, const char *name)
 {
 	struct step *s = vec_add(&p->steps, sizeof(*s));
@@ -199,6 +200,7 @@ static int plan_removals(struct plan *p)
 		if (have->listener.adopted || (!replace && (want || !p->prune)))
 			continue;
 		give_listener(&have->listener);
+		have->rules.given &= ~GIVEN(SLUICE_A_RULES_GENERATION);
 		if (have->rules.rules.n)
 			ret = add_step(p, 0, NULL, SLUICE_CMD_RULES_SET, &have->rules, NULL, NULL, NULL);
 		if (!ret)
@@ -211,10 +213,10 @@ static int plan_removals(struct plan *p)
 
 static int plan_rules(struct plan *p, struct conf_listener *want, struct conf_listener *have, bool fresh)
 {
-	static const struct rules none = { .given = GIVEN(SLUICE_A_RULES_LISTENER) };
 	int ret = sort_rules(p->c, &want->rules);
 
-	(void)none;
+	if (!ret && have)
+		ret = sort_rules(p->c, &have->rules);
 	if (ret)
 		return ret;
 	if (fresh) {
@@ -286,4 +288,173 @@ static int make_plan(struct plan *p)
 	if (!ret)
 		ret = plan_listeners(p);
 	return ret ? ret : plan_prune_groups(p);
+}
+
+/* The attributes that a command takes, out of what its object holds. */
+static uint64_t attrs_of(uint8_t cmd)
+{
+	switch (cmd) {
+	case SLUICE_CMD_LISTENER_DEL:
+		return GIVEN(SLUICE_A_LISTENER_NAME);
+	case SLUICE_CMD_GROUP_DEL:
+		return GIVEN(SLUICE_A_GROUP_NAME);
+	case SLUICE_CMD_LISTENER_SET:
+		return GIVEN(SLUICE_A_LISTENER_NAME) | GIVEN(SLUICE_A_LISTENER_ACTION) |
+		       GIVEN(SLUICE_A_LISTENER_GROUP) | GIVEN(SLUICE_A_LISTENER_REJECT_DATA) |
+		       GIVEN(SLUICE_A_LISTENER_REJECT_COPY);
+	}
+	return UINT64_MAX;
+}
+
+static int send_step(struct cli *c, uint8_t cmd, void *obj)
+{
+	uint64_t given;
+	int ret;
+
+	if (!cmd)
+		return 0;
+	given = *given_of(obj);
+	*given_of(obj) &= attrs_of(cmd);
+	ret = kernel_do(c, cmd, obj, NULL);
+	*given_of(obj) = given;
+	return ret;
+}
+
+static const struct step *step_at(const struct plan *p, uint32_t i)
+{
+	return (const struct step *)p->steps.items + i;
+}
+
+/* Take back the first @n steps, the last of them first. Return how many could not be. */
+static uint32_t roll_back(struct plan *p, uint32_t n)
+{
+	const struct step *s;
+	uint32_t failed = 0;
+
+	while (n--) {
+		s = step_at(p, n);
+		if (send_step(p->c, s->undo_cmd, s->undo))
+			failed++;
+	}
+	return failed;
+}
+
+static int carry_out(struct plan *p)
+{
+	char why[sizeof(p->c->err)];
+	const struct step *s;
+	uint32_t i, failed;
+	int ret;
+
+	for (i = 0; i < p->steps.n; i++) {
+		s = step_at(p, i);
+		ret = send_step(p->c, s->cmd, s->obj);
+		if (ret)
+			break;
+	}
+	if (i == p->steps.n)
+		return 0;
+	snprintf(why, sizeof(why), "%s", p->c->err);
+	failed = roll_back(p, i);
+	if (failed)
+		return fail(p->c, ret, "%s: %s %s: %.700s. %u of the %u steps before it could NOT be undone: compare"
+			    " with \"sluice show\"", p->want->file, s->kind, s->name, why, failed, i);
+	return fail(p->c, ret, "%s: %s %s: %.800s. Everything is as it was before", p->want->file, s->kind, s->name, why);
+}
+
+static int report(struct plan *p, bool dry_run)
+{
+	json_object *js, *list, *one;
+	const struct step *s;
+	uint32_t i, n = 0;
+
+	list = json_object_new_array();
+	for (i = 0; i < p->steps.n; i++) {
+		s = step_at(p, i);
+		if (!s->op)
+			continue;
+		n++;
+		if (!p->c->json && !p->c->dump)
+			printf("%s %s %s\n", s->op, s->kind, s->name);
+		one = json_object_new_object();
+		json_object_object_add(one, "op", json_object_new_string(s->op));
+		json_object_object_add(one, "kind", json_object_new_string(s->kind));
+		json_object_object_add(one, "name", json_object_new_string(s->name));
+		json_object_array_add(list, one);
+	}
+	if (!p->c->json) {
+		json_object_put(list);
+		if (!n && !p->c->dump)
+			printf("nothing to change\n");
+		else if (dry_run)
+			printf("%u changes, none made: dry-run\n", n);
+		return 0;
+	}
+	js = json_object_new_object();
+	json_object_object_add(js, "dry_run", json_object_new_boolean(dry_run));
+	json_object_object_add(js, "changes", list);
+	return print_json(p->c, js);
+}
+
+static int apply(struct cli *c, const struct config *want, bool dry_run, bool prune)
+{
+	struct plan p = { .c = c, .want = want, .prune = prune };
+	struct config have = { 0 };
+	int ret = 0;
+
+	p.have = &have;
+	if (!c->dump)
+		ret = config_read_kernel(c, &have);
+	if (!ret)
+		ret = make_plan(&p);
+	if (!ret && !dry_run)
+		ret = carry_out(&p);
+	if (!ret)
+		ret = report(&p, dry_run);
+	free(p.steps.items);
+	config_free(&have);
+	return ret;
+}
+
+/* FILE [dry-run] [prune] */
+int cmd_apply(struct cli *c, struct args *a)
+{
+	bool dry_run = false, prune = false;
+	struct config want = { 0 };
+	const char *path;
+	int ret = args_need(c, a, "a file, or -", &path);
+
+	if (ret)
+		return ret;
+	for (;;) {
+		if (args_take(a, "dry-run") || args_take(a, "--dry-run"))
+			dry_run = true;
+		else if (args_take(a, "prune") || args_take(a, "--prune"))
+			prune = true;
+		else
+			break;
+	}
+	ret = args_end(c, a);
+	if (!ret)
+		ret = config_read_file(c, path, &want);
+	if (!ret)
+		ret = apply(c, &want, dry_run, prune);
+	config_free(&want);
+	return ret;
+}
+
+/* The whole configuration, as apply reads it. */
+int cmd_show(struct cli *c, struct args *a)
+{
+	struct config have = { 0 };
+	int ret = args_end(c, a);
+
+	if (!ret)
+		ret = config_read_kernel(c, &have);
+	if (!ret && c->json)
+		ret = print_json(c, config_to_json(&have));
+	else if (!ret)
+		config_print(stdout, &have);
+	config_free(&have);
+	return ret;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The sluice command.
 
-CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check
+CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check config apply
 
 PROGS += sluice
 sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o
