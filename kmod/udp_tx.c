@@ -271,7 +271,8 @@ int sluice_udp_reply(struct sluice_listener *l, struct sk_buff *req, const void 
 	skb_put_data(skb, data, len);
 	skb->mark = READ_ONCE(l->sk->sk_mark);
 	skb->priority = READ_ONCE(l->sk->sk_priority);
-	err = net_xmit_eval(xmit(l, skb, dst, &p, len));
+	err = xmit(l, skb, dst, &p, len);
+	err = net_xmit_eval(err);	/* a macro that looks at its argument twice */
 out:
 	if (last && req)
 		consume_skb(req);

@@ -24,7 +24,7 @@
 
 #define KV_KEY_MAX	250
 #define KV_CHUNK	128
-#define KV_ITEM_HEADER	40
+#define KV_ITEM_HEADER	38
 #define KV_ITEM_MIN	1024		/* smallest allowed limit of an item's value */
 #define KV_MEMORY_MIN	(64U << 10)
 
@@ -53,7 +53,7 @@ struct kv_item {
 	uint32_t hash;
 	uint8_t nkey;
 	uint8_t fetched;
-	char data[KV_CHUNK - 38];
+	char data[KV_CHUNK - KV_ITEM_HEADER];
 } __attribute__((packed, aligned(8)));
 
 /* X(name): counters of a store; the order is that of `stats` */
@@ -146,6 +146,8 @@ void kv_store_reset(struct kv_store *s);		/* counters to 0 */
 int kv_store_walk(struct kv_store *s, int (*fn)(void *arg, struct kv_store *s, struct kv_item *it), void *arg);
 /* Store a copy of an item of another store, with its version. False: no room. */
 bool kv_store_import(struct kv_store *s, const struct kv_store *from, const struct kv_item *it);
+/* Take over clock, version count, a delayed flush and counters; before the first kv_store_import() from @from. */
+void kv_store_inherit(struct kv_store *s, const struct kv_store *from);
 /* Check every invariant; returns NULL or what is wrong. For tests: it takes as long as the store is big. */
 const char *kv_store_verify(struct kv_store *s);
 
