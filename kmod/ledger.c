@@ -94,7 +94,7 @@ void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluic
 		kfree_skb(skb);
 		return;
 	}
-	sluice_udp_reply(l, skb, reply, conf->reject_len, true);
+	sluice_udp_reply(l, NULL, skb, reply, conf->reject_len, true);
 }
 
 /**

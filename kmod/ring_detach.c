@@ -137,6 +137,7 @@ static void last_answers(struct sluice_ring *ring)
 	while (sluice_tx_run(ring, 64) > 0)
 		cond_resched();
 	ring->detached = true;
+	sluice_routes_flush(ring->routes);
 	mutex_unlock(&ring->tx_lock);
 }
 

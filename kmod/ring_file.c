@@ -158,6 +158,7 @@ static int setup_memory(struct sluice_ring *ring, const struct sluice_ring_setup
 		return err;
 	ring->req = kvcalloc(ring->slots.total, sizeof(*ring->req), GFP_KERNEL_ACCOUNT);
 	ring->cnt = alloc_percpu_gfp(struct sluice_counters, GFP_KERNEL_ACCOUNT);
+	ring->routes = sluice_routes_create();
 	return ring->req && ring->cnt ? 0 : -ENOMEM;
 }
 
@@ -168,6 +169,8 @@ static void setup_undo(struct sluice_ring *ring)
 	ring->req = NULL;
 	free_percpu(ring->cnt);
 	ring->cnt = NULL;
+	kvfree(ring->routes);
+	ring->routes = NULL;
 	sluice_ring_mem_fini(&ring->mem);
 }
 

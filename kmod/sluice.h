@@ -71,6 +71,7 @@
 struct sluice_group;
 struct sluice_listener;
 struct sluice_ring;
+struct sluice_routes;
 
 /* Per CPU; written only with bottom halves disabled. */
 struct sluice_counters {
@@ -297,7 +298,8 @@ struct sluice_ring {
 	wait_queue_head_t wq;
 
 	/* transmit */
-	struct mutex tx_lock ____cacheline_aligned;	/* resp_head, broken */
+	struct mutex tx_lock ____cacheline_aligned;	/* resp_head, broken, routes */
+	struct sluice_routes *routes;	/* may be NULL */
 	u32 resp_head;
 	bool broken;
 	struct task_struct *task;
@@ -420,7 +422,10 @@ void sluice_udp_detach(struct sluice_listener *l);
 void sluice_udp_release(struct sluice_listener *l);
 
 /* udp_tx.c */
-int sluice_udp_reply(struct sluice_listener *l, struct sk_buff *req, const void *data, u32 len, bool last);
+struct sluice_routes *sluice_routes_create(void);
+void sluice_routes_flush(struct sluice_routes *r);
+int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req, const void *data,
+		     u32 len, bool last);
 
 /* netlink.c */
 int sluice_netlink_init(void);

@@ -95,7 +95,8 @@ static int send(struct sluice_ring *ring, const struct answer *a, bool last)
 {
 	struct sluice_listener *l = sluice_req(a->skb)->rule->listener;
 
-	return sluice_udp_reply(l, a->skb, sluice_ring_slot(ring, a->resp.data) + 1, a->resp.len, last);
+	return sluice_udp_reply(l, ring->routes, a->skb, sluice_ring_slot(ring, a->resp.data) + 1, a->resp.len,
+				last);
 }
 
 /* End the request as its consumer says. Takes a->skb. */

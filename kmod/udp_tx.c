@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UDP egress: turns a request and the bytes of its reply into a datagram from the address the request came to. */
+#include <linux/hash.h>
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -36,6 +37,7 @@ static void read_peer(const struct sk_buff *req, struct peer *p)
 {
 	const struct udphdr *uh = udp_hdr(req);
 
+	memset(p, 0, sizeof(*p));	/* it is compared as a whole */
 	p->sport = uh->dest;
 	p->dport = uh->source;
 	p->ifindex = sluice_req(req)->ifindex;
@@ -53,6 +55,46 @@ static void read_peer(const struct sk_buff *req, struct peer *p)
 		    ipv4_is_multicast(p->v4.saddr) || ipv4_is_lbcast(p->v4.saddr))
 			p->v4.saddr = 0;
 	}
+}
+
+/*
+ * Routes of late peers, so that a busy ring does not ask the routing tables again for each reply. Policy routing may
+ * look at ports, hence they are in the key. A changed table shows in dst_check(); a device that goes takes its routes'
+ * hold on it along. Emptied before the ring leaves its namespace.
+ */
+#define ROUTES 256
+
+struct sluice_routes {
+	struct {
+		struct peer key;
+		struct dst_entry *dst;
+		u32 cookie;
+		u32 mark;
+	} entry[ROUTES];
+};
+
+/* Context: may sleep. Return: NULL without memory, which replies can do without. */
+struct sluice_routes *sluice_routes_create(void)
+{
+	return kvzalloc(sizeof(struct sluice_routes), GFP_KERNEL_ACCOUNT);
+}
+
+/* Let go of all routes; nobody sends with @r meanwhile. @r may be NULL. */
+void sluice_routes_flush(struct sluice_routes *r)
+{
+	u32 i;
+
+	for (i = 0; r && i < ROUTES; i++) {
+		dst_release(r->entry[i].dst);
+		r->entry[i].dst = NULL;
+	}
+}
+
+static u32 route_index(const struct peer *p)
+{
+	u32 addr = p->v6 ? (__force u32)p->a6.daddr.s6_addr32[3] : (__force u32)p->v4.daddr;
+
+	return hash_32(addr ^ (__force u16)p->dport, ilog2(ROUTES));
 }
 
 /* The request's own skb can carry the reply if nobody else sees its bytes and they fit. */
@@ -146,7 +188,6 @@ static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *
 		__ip_select_ident(net, iph, 1);
 	}
 	skb->protocol = htons(ETH_P_IP);
-	skb_dst_set(skb, &rt->dst);
 	return ip_local_out(net, l->sk, skb);
 }
 
@@ -191,7 +232,6 @@ static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entr
 	ip6h->daddr = p->a6.daddr;
 	skb->protocol = htons(ETH_P_IPV6);
 	skb->ignore_df = 1;
-	skb_dst_set(skb, dst);
 	return ip6_local_out(sock_net(l->sk), l->sk, skb);
 }
 
@@ -211,7 +251,17 @@ static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry
 		return xmit6(l, skb, dst, p, len);
 	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, len);
 }
+
+static u32 route_cookie(const struct dst_entry *dst, const struct peer *p)
+{
+	return p->v6 ? rt6_get_cookie((const struct rt6_info *)dst) : 0;
+}
 #else
+static u32 route_cookie(const struct dst_entry *dst, const struct peer *p)
+{
+	return 0;
+}
+
 static struct dst_entry *route(struct sluice_listener *l, struct peer *p)
 {
 	struct rtable *rt = route4(l, p);
@@ -225,9 +275,45 @@ static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry
 }
 #endif
 
+/*
+ * The route to a peer, from the cache if there is one. @ref: the caller has a reference, else the cache keeps one for
+ * longer than this section. Chooses our address where the request had none to answer from.
+ */
+static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_routes *routes, struct peer *p, bool *ref)
+{
+	u32 mark = READ_ONCE(l->sk->sk_mark), i;
+	struct peer key = *p;
+	struct dst_entry *dst;
+
+	*ref = true;
+	if (!routes || READ_ONCE(l->sk->sk_bound_dev_if))
+		return route(l, p);
+	i = route_index(p);
+	dst = routes->entry[i].dst;
+	*ref = false;
+	if (dst && routes->entry[i].mark == mark && !memcmp(&routes->entry[i].key, p, sizeof(*p)) &&
+	    dst_check(dst, routes->entry[i].cookie))
+		return dst;
+	dst = route(l, p);
+	if (IS_ERR(dst))
+		return dst;
+	/* an address that the route chose is chosen anew each time */
+	if (memcmp(&key, p, sizeof(key))) {
+		*ref = true;
+		return dst;
+	}
+	dst_release(routes->entry[i].dst);
+	routes->entry[i].dst = dst;
+	routes->entry[i].key = key;
+	routes->entry[i].mark = mark;
+	routes->entry[i].cookie = route_cookie(dst, p);
+	return dst;
+}
+
 /**
  * sluice_udp_reply() - send a datagram to the sender of a request
  * @l: the request's listener
+ * @routes: of the ring whose tx_lock is held, or NULL
  * @req: request; with @last taken, and used for the reply where possible
  * @data: reply; may be memory that a consumer changes meanwhile: it is read once
  * @len: bytes of it, 0 to 65507 less headers; a longer one fails with -EMSGSIZE
@@ -238,11 +324,13 @@ static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry
  *
  * Context: bottom halves disabled. Return: 0 or -errno.
  */
-int sluice_udp_reply(struct sluice_listener *l, struct sk_buff *req, const void *data, u32 len, bool last)
+int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req, const void *data,
+		     u32 len, bool last)
 {
 	struct sk_buff *skb = NULL;
 	struct dst_entry *dst;
 	struct peer p;
+	bool ref;
 	u32 hlen;
 	int err;
 
@@ -252,7 +340,7 @@ int sluice_udp_reply(struct sluice_listener *l, struct sk_buff *req, const void 
 		err = -EMSGSIZE;
 		goto out;
 	}
-	dst = route(l, &p);
+	dst = route_get(l, routes, &p, &ref);
 	if (IS_ERR(dst)) {
 		err = PTR_ERR(dst);
 		goto out;
@@ -264,14 +352,21 @@ int sluice_udp_reply(struct sluice_listener *l, struct sk_buff *req, const void 
 		skb = fresh(dst, hlen, len);
 	}
 	if (!skb) {
-		dst_release(dst);
+		if (ref)
+			dst_release(dst);
 		err = -ENOMEM;
 		goto out;
 	}
 	skb_put_data(skb, data, len);
 	skb->mark = READ_ONCE(l->sk->sk_mark);
 	skb->priority = READ_ONCE(l->sk->sk_priority);
+	rcu_read_lock();
+	if (ref)
+		skb_dst_set(skb, dst);
+	else
+		skb_dst_set_noref(skb, dst);
 	err = xmit(l, skb, dst, &p, len);
+	rcu_read_unlock();
 	err = net_xmit_eval(err);	/* a macro that looks at its argument twice */
 out:
 	if (last && req)
