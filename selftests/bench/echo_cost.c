@@ -188,6 +188,61 @@ static void open_server(const char *mode)
 	epoll_ctl(epfd, EPOLL_CTL_ADD, server, &ev);
 }
 
+/* Serve @want requests by polling memory alone; the ring's kernel thread sends. Not one system call is made. */
+static int consume(unsigned long want)
+{
+	struct sluice_ring_config config = { .size = sizeof(config), .group = "echo", .tx = SLUICE_TX_THREAD };
+	struct sluice_request req[BATCH];
+	unsigned long done = 0;
+	int i, n, err;
+
+	config.slots[0].size = 2048;
+	config.slots[0].count = 1024;
+	err = sluice_ring_open(&ring, &config);
+	if (!err)
+		err = sluice_ring_attach(ring);
+	if (err)
+		die("ring", err);
+	puts("ready");
+	fflush(stdout);
+	while (done < want) {
+		n = sluice_ring_peek(ring, req, BATCH);
+		for (i = 0; i < n; i++)
+			while (sluice_respond(ring, &req[i], req[i].len) == -EAGAIN)
+				sluice_ring_flush(ring);
+		sluice_ring_flush(ring);
+		done += n;
+	}
+	printf("consumed %lu\n", done);
+	/* stay until told: leaving is not part of the load */
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
+/* Send @want requests and take the replies, batch by batch. */
+static int offer(unsigned long want)
+{
+	unsigned long sent = 0, got = 0;
+	int n, looks;
+
+	client_open("/run/netns/bench", "10.9.0.2", "10.9.0.1");
+	rx_reset();
+	while (sent < want) {
+		send_batch();
+		sent += BATCH;
+		for (looks = 0; got < sent && looks < 2000000; looks++) {
+			n = recvmmsg(client, rx, BATCH, MSG_DONTWAIT, NULL);
+			if (n > 0)
+				got += n;
+			else
+				sched_yield();
+		}
+	}
+	printf("offered %lu answered %lu\n", sent, got);
+	return got == sent ? 0 : 1;
+}
+
 /* Serve until the whole batch is answered. */
 static void serve_batch(int (*serve)(void))
 {
@@ -214,9 +269,14 @@ int main(int argc, char **argv)
 	unsigned int i, rounds;
 
 	if (argc < 3 || argc > 4) {
-		fprintf(stderr, "usage: echo_cost send|recvmmsg|epoll|sluice ROUNDS [SIZE]\n");
+		fprintf(stderr, "usage: echo_cost send|recvmmsg|epoll|sluice ROUNDS [SIZE]\n"
+			"       echo_cost consume|offer REQUESTS\n");
 		return 2;
 	}
+	if (!strcmp(argv[1], "consume"))
+		return consume(strtoul(argv[2], NULL, 0));
+	if (!strcmp(argv[1], "offer"))
+		return offer(strtoul(argv[2], NULL, 0));
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (!strcmp(argv[1], modes[i].name))
 			serve = modes[i].serve;

@@ -4,18 +4,7 @@ set -e
 rounds=${ROUNDS:-150}
 size=${SIZE:-64}
 
-modprobe sluice
-ip netns add bench
-ip link add v0 type veth peer name v1 netns bench
-ip addr add 10.9.0.1/24 dev v0
-ip -n bench addr add 10.9.0.2/24 dev v1
-ip link set lo up
-ip link set v0 up
-ip -n bench link set v1 up
-# no neighbour discovery, no late kernel work in what is counted
-ip neigh replace 10.9.0.2 lladdr "$(ip netns exec bench cat /sys/class/net/v1/address)" dev v0 nud permanent
-ip -n bench neigh replace 10.9.0.1 lladdr "$(cat /sys/class/net/v0/address)" dev v1 nud permanent
-sleep 3
+. /bench-net.sh
 
 # drop SIDE: its device drops the other side's datagrams on arrival
 drop() {
@@ -43,4 +32,31 @@ for repeat in 1 2 3; do
 	sluice check -q
 	sluice listener del bench
 	sluice group del echo
+done
+
+# A message that none but the last of N rules takes: rules of four shapes, so that every table is looked into.
+ruleset() {
+	awk -v n="$1" 'BEGIN {
+		print "group echo steer hash backlog 0"
+		print "listener bench udp 0.0.0.0:7000 default reject"
+		for (i = 1; i < n; i++) {
+			lo = i % 256; hi = int(i / 256)
+			if (i % 4 == 0) printf "rule bench %d src 172.16.%d.%d/32 drop\n", i, hi, lo
+			if (i % 4 == 1) printf "rule bench %d bytes 4/4 = %d drop\n", i, i
+			if (i % 4 == 2) printf "rule bench %d token 0 0 = word%d drop\n", i, i
+			if (i % 4 == 3) printf "rule bench %d text 8 text%05d drop\n", i, i
+		}
+		printf "rule bench %d order 1 group echo\n", n
+	}'
+}
+
+for repeat in 1 2 3; do
+	for n in 10 10000; do
+		ruleset $n >/tmp/rules
+		sluice apply /tmp/rules
+		echo_cost sluice "$rounds" "$size" | sed "s/^sluice/rules-$n/"
+		sluice check -q
+		sluice listener del bench
+		sluice group del echo
+	done
 done
