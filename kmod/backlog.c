@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The backlog: requests that the kernel still owns, its limits, and the sweep of what waits too long. */
+/*
+ * The backlog: requests that the kernel still owns, its limits, and the sweep of what waits too
+ * long.
+ */
 #include "sluice.h"
 
 #define SWEEP_INTERVAL msecs_to_jiffies(10)
@@ -13,8 +16,8 @@
  *
  * Return: false if a limit is reached; nothing is charged then.
  */
-bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf, struct sk_buff *skb,
-			   enum sluice_outcome *why)
+bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf,
+			   struct sk_buff *skb, enum sluice_outcome *why)
 {
 	if ((u32)atomic_inc_return(&g->waiting) > conf->backlog) {
 		atomic_dec(&g->waiting);
@@ -47,9 +50,10 @@ void sluice_group_gap(struct sluice_group *g, enum sluice_outcome outcome)
  * @g: group
  * @skb: charged request; taken
  *
- * The caller must call sluice_backlog_run() afterwards. That closes the race with a ring that frees its slots
- * meanwhile: its owner looks at nbacklog after a section under the ring's lock, sluice_backlog_run() looks for room
- * in a section under the same lock after nbacklog was raised, and one of the two sections comes second.
+ * The caller must call sluice_backlog_run() afterwards. That closes the race with a ring that frees
+ * its slots meanwhile: its owner looks at nbacklog after a section under the ring's lock,
+ * sluice_backlog_run() looks for room in a section under the same lock after nbacklog was raised,
+ * and one of the two sections comes second.
  */
 void sluice_backlog_add(struct sluice_group *g, struct sk_buff *skb)
 {
@@ -129,7 +133,9 @@ void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring)
 	}
 }
 
-/* Give all rings with room what waits in the group's backlog. Context: any; makes its own section. */
+/*
+ * Give all rings with room what waits in the group's backlog. Context: any; makes its own section.
+ */
 void sluice_backlog_run(struct sluice_group *g)
 {
 	const struct sluice_rings *set;
@@ -163,8 +169,8 @@ static void sweep_finish(struct sluice_group *g, struct sk_buff_head *out, u64 n
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(out))) {
-		enum sluice_outcome why = expired(skb, now) ? SLUICE_OUTCOME_EXPIRED_BACKLOG
-							    : SLUICE_OUTCOME_REJECTED_NO_CONSUMER;
+		enum sluice_outcome why = expired(skb, now) ? SLUICE_OUTCOME_EXPIRED_BACKLOG :
+							      SLUICE_OUTCOME_REJECTED_NO_CONSUMER;
 
 		if (!sluice_req_settle(skb, g))
 			continue;
@@ -200,7 +206,8 @@ static void sweep_section(struct sluice_group *g)
 	before = hold_before(g, now);
 	spin_lock(&g->lock);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		WRITE_ONCE(g->nbacklog, g->nbacklog - sweep_queue(&g->backlog[prio], &out, now, before));
+		WRITE_ONCE(g->nbacklog,
+			   g->nbacklog - sweep_queue(&g->backlog[prio], &out, now, before));
 	spin_unlock(&g->lock);
 	set = rcu_dereference_bh(g->rings);
 	for (i = 0; i < set->n; i++) {
@@ -244,7 +251,10 @@ void sluice_backlog_init(struct sluice_group *g)
 	INIT_DELAYED_WORK(&g->sweep, sweep_work);
 }
 
-/* End the sweep and reject what is left. No section may arm or fill the backlog any more. May sleep. */
+/*
+ * End the sweep and reject what is left. No section may arm or fill the backlog any more. May
+ * sleep.
+ */
 void sluice_backlog_fini(struct sluice_group *g)
 {
 	struct sk_buff *skb;

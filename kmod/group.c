@@ -6,10 +6,10 @@
 #include "policy.h"
 #include "sluice.h"
 
-#define BACKLOG_DEFAULT		4096
-#define BACKLOG_BYTES_DEFAULT	(16ULL << 20)
-#define MAX_RINGS_DEFAULT	64
-#define KEY_LEN_MAX		64
+#define BACKLOG_DEFAULT	      4096
+#define BACKLOG_BYTES_DEFAULT (16ULL << 20)
+#define MAX_RINGS_DEFAULT     64
+#define KEY_LEN_MAX	      64
 
 struct sluice_group *sluice_group_find(struct sluice_net *sn, const char *name)
 {
@@ -25,7 +25,8 @@ struct sluice_group *sluice_group_find(struct sluice_net *sn, const char *name)
 /* The current configuration, for holders of sluice_mutex and RCU readers. */
 const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g)
 {
-	return rcu_dereference_check(g->conf, lockdep_is_held(&sluice_mutex) || rcu_read_lock_bh_held());
+	return rcu_dereference_check(g->conf,
+				     lockdep_is_held(&sluice_mutex) || rcu_read_lock_bh_held());
 }
 
 static void u32_from(struct nlattr *a, u32 *to)
@@ -42,7 +43,8 @@ static void u64_from(struct nlattr *a, u64 *to)
 
 static int conf_key(struct sluice_group_conf *c, struct nlattr **tb, struct netlink_ext_ack *extack)
 {
-	u32 type = c->key.type, offset = c->key.type == SLUICE_KEY_TOKEN ? c->key.token.offset : c->key.offset;
+	u32 type = c->key.type,
+	    offset = c->key.type == SLUICE_KEY_TOKEN ? c->key.token.offset : c->key.offset;
 	u32 len = c->key.len, index = c->key.token.index, delim = c->key.token.delim;
 
 	u32_from(tb[SLUICE_A_GROUP_KEY], &type);
@@ -54,14 +56,16 @@ static int conf_key(struct sluice_group_conf *c, struct nlattr **tb, struct netl
 	c->key.type = type;
 	if (type == SLUICE_KEY_BYTES) {
 		if (!len || len > KEY_LEN_MAX || offset + len > SLUICE_DEPTH_MAX) {
-			NL_SET_ERR_MSG(extack, "key bytes: 1 to 64 within the first 512 bytes of a message");
+			NL_SET_ERR_MSG(extack,
+				       "key bytes: 1 to 64 within the first 512 of a message");
 			return -EINVAL;
 		}
 		c->key.offset = offset;
 		c->key.len = len;
 	} else if (type == SLUICE_KEY_TOKEN) {
 		if (offset >= SLUICE_DEPTH_MAX) {
-			NL_SET_ERR_MSG(extack, "key token: starts within the first 512 bytes of a message");
+			NL_SET_ERR_MSG(extack,
+				       "key token: starts within the first 512 bytes of a message");
 			return -EINVAL;
 		}
 		c->key.token.offset = offset;
@@ -72,7 +76,8 @@ static int conf_key(struct sluice_group_conf *c, struct nlattr **tb, struct netl
 	return 0;
 }
 
-static int conf_owner(struct sluice_group_conf *c, struct nlattr **tb, struct netlink_ext_ack *extack)
+static int conf_owner(struct sluice_group_conf *c, struct nlattr **tb,
+		      struct netlink_ext_ack *extack)
 {
 	if (tb[SLUICE_A_GROUP_OWNER_UID]) {
 		c->uid = make_kuid(current_user_ns(), nla_get_u32(tb[SLUICE_A_GROUP_OWNER_UID]));
@@ -123,9 +128,11 @@ static void window_apply(struct sluice_ring *ring, u32 window)
  *
  * Context: may sleep. Return: 0 or -errno, nothing changed then.
  */
-int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, struct netlink_ext_ack *extack)
+int sluice_group_configure(struct sluice_group *g, struct nlattr **tb,
+			   struct netlink_ext_ack *extack)
 {
-	struct sluice_group_conf *old = rcu_dereference_protected(g->conf, lockdep_is_held(&sluice_mutex));
+	struct sluice_group_conf *old =
+		rcu_dereference_protected(g->conf, lockdep_is_held(&sluice_mutex));
 	struct sluice_group_conf *c;
 	struct sluice_ring *ring;
 	int err;
@@ -147,7 +154,8 @@ int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, struct ne
 	u32_from(tb[SLUICE_A_GROUP_MAX_RINGS], &c->max_rings);
 	err = -ERANGE;
 	if (c->hold_ns > SLUICE_HOLD_NS_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_GROUP_HOLD_NS], "hold time is over an hour");
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_GROUP_HOLD_NS],
+				    "hold time is over an hour");
 		goto err;
 	}
 	err = conf_key(c, tb, extack);
@@ -226,7 +234,8 @@ static void group_free(struct sluice_group *g)
 	kfree(g);
 }
 
-struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **tb, struct netlink_ext_ack *extack)
+struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **tb,
+					 struct netlink_ext_ack *extack)
 {
 	const char *name = nla_data(tb[SLUICE_A_GROUP_NAME]);
 	struct sluice_class *class;
@@ -270,8 +279,9 @@ err:
  * sluice_group_destroy() - free a group that nothing refers to
  * @g: users is 0; sluice_mutex is held
  *
- * Without rules and rings no request of it is in flight but what its backlog holds: of a listener that lives on, whose
- * rule was removed, or of a ring that left. Those are rejected; the sweep has ended before.
+ * Without rules and rings no request of it is in flight but what its backlog holds: of a listener
+ * that lives on, whose rule was removed, or of a ring that left. Those are rejected; the sweep has
+ * ended before.
  *
  * Context: may sleep.
  */
@@ -287,11 +297,13 @@ void sluice_group_destroy(struct sluice_group *g)
 
 static int rings_swap(struct sluice_group *g, struct sluice_ring *add, struct sluice_ring *remove)
 {
-	struct sluice_rings *old = rcu_dereference_protected(g->rings, lockdep_is_held(&sluice_mutex));
+	struct sluice_rings *old =
+		rcu_dereference_protected(g->rings, lockdep_is_held(&sluice_mutex));
 	struct sluice_rings *set;
 	u32 i;
 
-	set = kzalloc(struct_size(set, ring, old->n + 1), GFP_KERNEL_ACCOUNT | (remove ? __GFP_NOFAIL : 0));
+	set = kzalloc(struct_size(set, ring, old->n + 1),
+		      GFP_KERNEL_ACCOUNT | (remove ? __GFP_NOFAIL : 0));
 	if (!set)
 		return -ENOMEM;
 	for (i = 0; i < old->n; i++)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ledger: every request is counted when it arrives and once more when it ends, with the reason. */
+/*
+ * The ledger: every request is counted when it arrives and once more when it ends, with the reason.
+ */
 #include <linux/netdevice.h>
 
 #include "sluice.h"
@@ -45,7 +47,8 @@ void sluice_req_grouped(struct sk_buff *skb, struct sluice_class *class)
  *
  * Context: the section that took the request out of its list or slot.
  */
-void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring, enum sluice_outcome outcome)
+void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
+		       enum sluice_outcome outcome)
 {
 	struct sluice_rule_stats *rule = req->rule;
 
@@ -74,7 +77,8 @@ void sluice_req_drop(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_
  * @ring: ring it was published to, or NULL
  * @outcome: of kind REJECTED
  *
- * Context: as sluice_req_finish(). The reply is sent at best effort: the request counts as rejected either way.
+ * Context: as sluice_req_finish(). The reply is sent at best effort: the request counts as rejected
+ * either way.
  */
 void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome)
 {
@@ -98,12 +102,14 @@ void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluic
 }
 
 /**
- * sluice_req_settle() - what a section does with a request that it is about to move to another list or slot
+ * sluice_req_settle() - what a section does with a request that it is about to move to another list
+ * or slot
  * @skb: request; taken if the answer is false
  * @charged: group whose backlog limits it counts against, or NULL; given back if it is taken
  *
- * A removal in progress relies on this: it marks the object, waits for a grace period, and from then on no request
- * of a dead listener, nor with a retired rule's counters, enters a list or slot that the removal has already walked.
+ * A removal in progress relies on this: it marks the object, waits for a grace period, and from
+ * then on no request of a dead listener, nor with a retired rule's counters, enters a list or slot
+ * that the removal has already walked.
  *
  * Return: false if the request's listener is being removed; it has been cancelled.
  */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Listeners: where requests enter. Creation, default action, reject reply, and the order of their removal. */
+/*
+ * Listeners: where requests enter. Creation, default action, reject reply, and the order of their
+ * removal.
+ */
 #include <net/genetlink.h>
 
 #include "policy.h"
@@ -23,8 +26,8 @@ static void conf_free(struct sluice_listener_conf *conf)
 	kfree(conf);
 }
 
-static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *conf, struct nlattr **tb,
-		       struct netlink_ext_ack *extack)
+static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *conf,
+		       struct nlattr **tb, struct netlink_ext_ack *extack)
 {
 	struct nlattr *name = tb[SLUICE_A_LISTENER_GROUP];
 	struct sluice_class *class;
@@ -32,7 +35,8 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
 
 	if (!tb[SLUICE_A_LISTENER_ACTION]) {
 		if (name) {
-			NL_SET_ERR_MSG_ATTR(extack, name, "a default group needs action group beside it");
+			NL_SET_ERR_MSG_ATTR(extack, name,
+					    "a default group needs action group beside it");
 			return -EINVAL;
 		}
 		return 0;
@@ -52,7 +56,8 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
 	if (conf->to.action != SLUICE_ACTION_GROUP)
 		return 0;
 	if (!name) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION], "action group needs the group's name");
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
+				    "action group needs the group's name");
 		return -EINVAL;
 	}
 	g = sluice_group_find(l->sn, nla_data(name));
@@ -77,9 +82,11 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
  *
  * Context: may sleep. Return: 0 or -errno, nothing changed then.
  */
-int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
+int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb,
+			      struct netlink_ext_ack *extack)
 {
-	struct sluice_listener_conf *old = rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
+	struct sluice_listener_conf *old =
+		rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
 	struct nlattr *data = tb[SLUICE_A_LISTENER_REJECT_DATA];
 	u32 len = data ? nla_len(data) : old ? old->reject_len : 0;
 	struct sluice_listener_conf *conf;
@@ -197,7 +204,8 @@ struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nla
 	int err;
 
 	if (sluice_listener_find(sn, name)) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_NAME], "a listener of this name exists");
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_NAME],
+				    "a listener of this name exists");
 		return ERR_PTR(-EEXIST);
 	}
 	l = listener_alloc(sn, name);
@@ -243,10 +251,13 @@ static bool cancel_dead(struct sk_buff *skb, struct sluice_ring *ring, void *arg
  *
  * Steps, and who may still hold it after each:
  *  1. socket lets go           sections that began before, requests
- *  2. dead, grace period       requests in lists and slots; sections that move one now cancel it instead
+ * 2. dead, grace period       requests in lists and slots; sections that move one now cancel it
+ * instead
  *  3. walk                     sections that took a request out before the walk came by
- *  4. grace period             nobody; the consumers' slots of cancelled requests no longer refer to it
- *  5. closed_work              queued by the socket's owner closing it: cannot be queued after step 1
+ * 4. grace period             nobody; the consumers' slots of cancelled requests no longer refer to
+ * it
+ * 5. closed_work              queued by the socket's owner closing it: cannot be queued after step
+ * 1
  *
  * Context: may sleep.
  */

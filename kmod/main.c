@@ -5,6 +5,7 @@
 
 #include "sluice.h"
 
+/* all control state of all namespaces: see sluice.h */
 DEFINE_MUTEX(sluice_mutex);
 unsigned int sluice_net_id;
 
@@ -25,9 +26,10 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
- * Runs before the namespace's devices and sockets go, at its exit and at module unload. Listeners first: with them
- * every request in flight is cancelled and nothing refers to a class any more. Then the rings leave their groups;
- * their files may stay open and see SLUICE_STATE_GONE. At module unload no ring exists: an open file holds the module.
+ * Runs before the namespace's devices and sockets go, at its exit and at module unload. Listeners
+ * first: with them every request in flight is cancelled and nothing refers to a class any more.
+ * Then the rings leave their groups; their files may stay open and see SLUICE_STATE_GONE. At module
+ * unload no ring exists: an open file holds the module.
  */
 static void __net_exit net_pre_exit(struct net *net)
 {
@@ -75,7 +77,10 @@ err_pernet:
 	return err;
 }
 
-/* The family goes first so that nothing can be made any more, then all namespaces let go of what they have. */
+/*
+ * The family goes first so that nothing can be made any more, then all namespaces let go of what
+ * they have.
+ */
 static void __exit sluice_exit(void)
 {
 	sluice_netlink_fini();

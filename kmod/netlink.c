@@ -5,55 +5,58 @@
 
 #include "nl.h"
 
-#define NAME_POLICY { .type = NLA_NUL_STRING, .len = SLUICE_NAME_LEN - 1 }
+#define NAME_POLICY                                                \
+	{                                                          \
+		.type = NLA_NUL_STRING, .len = SLUICE_NAME_LEN - 1 \
+	}
 
-static struct netlink_range_validation port_range = { .min = 1, .max = U16_MAX };
-static struct netlink_range_validation id_range = { .min = 1, .max = U32_MAX - 1 };
+static struct netlink_range_validation port_range = {.min = 1, .max = U16_MAX};
+static struct netlink_range_validation id_range = {.min = 1, .max = U32_MAX - 1};
 
 const struct nla_policy sluice_listener_policy[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_NAME] = NAME_POLICY,
 	[SLUICE_A_LISTENER_TRANSPORT] = NLA_POLICY_MAX(NLA_U32, SLUICE_TRANSPORT_UDP),
 	[SLUICE_A_LISTENER_FRAMING] = NLA_POLICY_MAX(NLA_U32, SLUICE_FRAMING_DATAGRAM),
-	[SLUICE_A_LISTENER_ADDR] = { .type = NLA_BINARY, .len = 16 },
+	[SLUICE_A_LISTENER_ADDR] = {.type = NLA_BINARY, .len = 16},
 	[SLUICE_A_LISTENER_PORT] = NLA_POLICY_FULL_RANGE(NLA_U16, &port_range),
-	[SLUICE_A_LISTENER_IFINDEX] = { .type = NLA_U32 },
-	[SLUICE_A_LISTENER_V6ONLY] = { .type = NLA_FLAG },
-	[SLUICE_A_LISTENER_SOCKET_FD] = { .type = NLA_U32 },
+	[SLUICE_A_LISTENER_IFINDEX] = {.type = NLA_U32},
+	[SLUICE_A_LISTENER_V6ONLY] = {.type = NLA_FLAG},
+	[SLUICE_A_LISTENER_SOCKET_FD] = {.type = NLA_U32},
 	[SLUICE_A_LISTENER_ACTION] = NLA_POLICY_MAX(NLA_U32, __SLUICE_ACTION_MAX - 1),
 	[SLUICE_A_LISTENER_GROUP] = NAME_POLICY,
-	[SLUICE_A_LISTENER_REJECT_DATA] = { .type = NLA_BINARY, .len = SLUICE_REJECT_MAX },
+	[SLUICE_A_LISTENER_REJECT_DATA] = {.type = NLA_BINARY, .len = SLUICE_REJECT_MAX},
 	[SLUICE_A_LISTENER_REJECT_COPY] = NLA_POLICY_MAX(NLA_U32, SLUICE_REJECT_MAX),
 };
 
 const struct nla_policy sluice_match_policy[SLUICE_A_MATCH_MAX + 1] = {
 	[SLUICE_A_MATCH_KIND] = NLA_POLICY_MAX(NLA_U32, __SLUICE_MATCH_KIND_MAX - 1),
-	[SLUICE_A_MATCH_ADDR] = { .type = NLA_BINARY, .len = 16 },
+	[SLUICE_A_MATCH_ADDR] = {.type = NLA_BINARY, .len = 16},
 	[SLUICE_A_MATCH_PREFIX] = NLA_POLICY_MAX(NLA_U32, 128),
-	[SLUICE_A_MATCH_MIN] = { .type = NLA_U32 },
-	[SLUICE_A_MATCH_MAX_LEN] = { .type = NLA_U32 },
+	[SLUICE_A_MATCH_MIN] = {.type = NLA_U32},
+	[SLUICE_A_MATCH_MAX_LEN] = {.type = NLA_U32},
 	[SLUICE_A_MATCH_OFFSET] = NLA_POLICY_MAX(NLA_U32, SLUICE_DEPTH_MAX - 1),
 	[SLUICE_A_MATCH_WIDTH] = NLA_POLICY_RANGE(NLA_U32, 1, 8),
-	[SLUICE_A_MATCH_MASK] = { .type = NLA_U64 },
-	[SLUICE_A_MATCH_VALUE] = { .type = NLA_U64 },
+	[SLUICE_A_MATCH_MASK] = {.type = NLA_U64},
+	[SLUICE_A_MATCH_VALUE] = {.type = NLA_U64},
 	[SLUICE_A_MATCH_INDEX] = NLA_POLICY_MAX(NLA_U32, U8_MAX),
 	[SLUICE_A_MATCH_DELIM] = NLA_POLICY_MAX(NLA_U32, U8_MAX),
-	[SLUICE_A_MATCH_WORD] = { .type = NLA_BINARY, .len = SLUICE_WORD_LEN_MAX },
+	[SLUICE_A_MATCH_WORD] = {.type = NLA_BINARY, .len = SLUICE_WORD_LEN_MAX},
 };
 
 const struct nla_policy sluice_rule_policy[SLUICE_A_RULE_MAX + 1] = {
 	[SLUICE_A_RULE_ID] = NLA_POLICY_FULL_RANGE(NLA_U32, &id_range),
-	[SLUICE_A_RULE_ORDER] = { .type = NLA_U32 },
+	[SLUICE_A_RULE_ORDER] = {.type = NLA_U32},
 	[SLUICE_A_RULE_MATCH] = NLA_POLICY_NESTED(sluice_match_policy),
 	[SLUICE_A_RULE_ACTION] = NLA_POLICY_MAX(NLA_U32, __SLUICE_ACTION_MAX - 1),
 	[SLUICE_A_RULE_GROUP] = NAME_POLICY,
 	[SLUICE_A_RULE_CLASS] = NAME_POLICY,
 	[SLUICE_A_RULE_PRIO] = NLA_POLICY_MAX(NLA_U32, SLUICE_RING_PRIOS - 1),
-	[SLUICE_A_RULE_DEADLINE] = { .type = NLA_U64 },
+	[SLUICE_A_RULE_DEADLINE] = {.type = NLA_U64},
 };
 
 const struct nla_policy sluice_rules_policy[SLUICE_A_RULES_MAX + 1] = {
 	[SLUICE_A_RULES_LISTENER] = NAME_POLICY,
-	[SLUICE_A_RULES_GENERATION] = { .type = NLA_U32 },
+	[SLUICE_A_RULES_GENERATION] = {.type = NLA_U32},
 	[SLUICE_A_RULES_RULE] = NLA_POLICY_NESTED(sluice_rule_policy),
 };
 
@@ -65,25 +68,25 @@ const struct nla_policy sluice_group_policy[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_KEY_LEN] = NLA_POLICY_RANGE(NLA_U32, 1, 64),
 	[SLUICE_A_GROUP_KEY_INDEX] = NLA_POLICY_MAX(NLA_U32, U8_MAX),
 	[SLUICE_A_GROUP_KEY_DELIM] = NLA_POLICY_MAX(NLA_U32, U8_MAX),
-	[SLUICE_A_GROUP_WINDOW] = { .type = NLA_U32 },
-	[SLUICE_A_GROUP_BACKLOG] = { .type = NLA_U32 },
-	[SLUICE_A_GROUP_BACKLOG_BYTES] = { .type = NLA_U64 },
+	[SLUICE_A_GROUP_WINDOW] = {.type = NLA_U32},
+	[SLUICE_A_GROUP_BACKLOG] = {.type = NLA_U32},
+	[SLUICE_A_GROUP_BACKLOG_BYTES] = {.type = NLA_U64},
 	[SLUICE_A_GROUP_NO_CONSUMER] = NLA_POLICY_MAX(NLA_U32, __SLUICE_NO_CONSUMER_MAX - 1),
-	[SLUICE_A_GROUP_HOLD_NS] = { .type = NLA_U64 },
+	[SLUICE_A_GROUP_HOLD_NS] = {.type = NLA_U64},
 	[SLUICE_A_GROUP_CRASH] = NLA_POLICY_MAX(NLA_U32, __SLUICE_CRASH_MAX - 1),
-	[SLUICE_A_GROUP_OWNER_UID] = { .type = NLA_U32 },
-	[SLUICE_A_GROUP_OWNER_GID] = { .type = NLA_U32 },
+	[SLUICE_A_GROUP_OWNER_UID] = {.type = NLA_U32},
+	[SLUICE_A_GROUP_OWNER_GID] = {.type = NLA_U32},
 	[SLUICE_A_GROUP_MAX_RINGS] = NLA_POLICY_RANGE(NLA_U32, 1, SLUICE_RINGS_MAX),
 };
 
 const struct nla_policy sluice_ring_policy[SLUICE_A_RING_MAX + 1] = {
-	[SLUICE_A_RING_ID] = { .type = NLA_U32 },
+	[SLUICE_A_RING_ID] = {.type = NLA_U32},
 	[SLUICE_A_RING_GROUP] = NAME_POLICY,
 	[SLUICE_A_RING_STATE] = NLA_POLICY_MASK(NLA_U32, SLUICE_STATE_DRAINING),
 };
 
 const struct nla_policy sluice_stats_policy[SLUICE_A_STATS_MAX + 1] = {
-	[SLUICE_A_STATS_EXACT] = { .type = NLA_FLAG },
+	[SLUICE_A_STATS_EXACT] = {.type = NLA_FLAG},
 };
 
 const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1] = {
@@ -92,8 +95,8 @@ const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1] = {
 
 const struct nla_policy sluice_explain_policy[SLUICE_A_EXPLAIN_MAX + 1] = {
 	[SLUICE_A_EXPLAIN_LISTENER] = NAME_POLICY,
-	[SLUICE_A_EXPLAIN_MESSAGE] = { .type = NLA_BINARY, .len = SLUICE_MESSAGE_MAX },
-	[SLUICE_A_EXPLAIN_ADDR] = { .type = NLA_BINARY, .len = 16 },
+	[SLUICE_A_EXPLAIN_MESSAGE] = {.type = NLA_BINARY, .len = SLUICE_MESSAGE_MAX},
+	[SLUICE_A_EXPLAIN_ADDR] = {.type = NLA_BINARY, .len = 16},
 };
 
 /**
@@ -146,15 +149,19 @@ int sluice_nl_send(struct sk_buff *msg, void *hdr, struct genl_info *info, int e
 	return genlmsg_reply(msg, info);
 }
 
-#define OP(c, p, ...) { .cmd = SLUICE_CMD_##c, .policy = sluice_##p##_policy,			\
-			.maxattr = ARRAY_SIZE(sluice_##p##_policy) - 1, __VA_ARGS__ }
+#define OP(c, p, ...)                                                       \
+	{                                                                   \
+		.cmd = SLUICE_CMD_##c, .policy = sluice_##p##_policy,       \
+		.maxattr = ARRAY_SIZE(sluice_##p##_policy) - 1, __VA_ARGS__ \
+	}
 #define ADMIN .flags = GENL_UNS_ADMIN_PERM
 
 static const struct genl_ops ops[] = {
 	OP(LISTENER_NEW, listener, .doit = sluice_nl_listener_new, ADMIN),
 	OP(LISTENER_SET, listener, .doit = sluice_nl_listener_set, ADMIN),
 	OP(LISTENER_DEL, listener, .doit = sluice_nl_listener_del, ADMIN),
-	OP(LISTENER_GET, listener, .doit = sluice_nl_listener_get, .dumpit = sluice_nl_listener_dump),
+	OP(LISTENER_GET, listener, .doit = sluice_nl_listener_get,
+	   .dumpit = sluice_nl_listener_dump),
 	OP(RULES_SET, rules, .doit = sluice_nl_rules_set, ADMIN),
 	OP(RULES_GET, rules, .dumpit = sluice_nl_rules_dump),
 	OP(GROUP_NEW, group, .doit = sluice_nl_group_new, ADMIN),
@@ -171,7 +178,7 @@ static const struct genl_ops ops[] = {
 };
 
 static const struct genl_multicast_group groups[] = {
-	{ .name = SLUICE_GENL_MCGRP_EVENTS },
+	{.name = SLUICE_GENL_MCGRP_EVENTS},
 };
 
 struct genl_family sluice_family __ro_after_init = {
@@ -186,10 +193,11 @@ struct genl_family sluice_family __ro_after_init = {
 	.resv_start_op = SLUICE_CMD_LISTENER_NEW,
 };
 
-static int event_fill(struct sk_buff *msg, enum sluice_event kind, const char *name, struct sluice_ring *ring,
-		      u64 count)
+static int event_fill(struct sk_buff *msg, enum sluice_event kind, const char *name,
+		      struct sluice_ring *ring, u64 count)
 {
-	if (nla_put_u32(msg, SLUICE_A_EVENT_KIND, kind) || nla_put_string(msg, SLUICE_A_EVENT_NAME, name))
+	if (nla_put_u32(msg, SLUICE_A_EVENT_KIND, kind) ||
+	    nla_put_string(msg, SLUICE_A_EVENT_NAME, name))
 		return -EMSGSIZE;
 	if (!ring)
 		return 0;
@@ -211,8 +219,8 @@ static int event_fill(struct sk_buff *msg, enum sluice_event kind, const char *n
  *
  * Best effort. Context: may sleep.
  */
-void sluice_event(struct sluice_net *sn, enum sluice_event kind, const char *name, struct sluice_ring *ring,
-		  u64 count)
+void sluice_event(struct sluice_net *sn, enum sluice_event kind, const char *name,
+		  struct sluice_ring *ring, u64 count)
 {
 	struct sk_buff *msg;
 	void *hdr;

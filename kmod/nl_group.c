@@ -33,7 +33,8 @@ int sluice_nl_group_new(struct sk_buff *skb, struct genl_info *info)
 	struct sluice_group *g;
 	int err;
 
-	err = sluice_nl_name_check(info->attrs[SLUICE_A_GROUP_NAME], info->extack) ?: backlog_check(info);
+	err = sluice_nl_name_check(info->attrs[SLUICE_A_GROUP_NAME], info->extack) ?:
+		      backlog_check(info);
 	if (err)
 		return err;
 	mutex_lock(&sluice_mutex);
@@ -66,8 +67,7 @@ int sluice_nl_group_del(struct sk_buff *skb, struct genl_info *info)
 	g = group_from(info);
 	err = PTR_ERR_OR_ZERO(g);
 	if (!err && g->users) {
-		NL_SET_ERR_MSG(info->extack,
-			       "the group is in use: by a rule, by a listener's default, or by a ring's consumer");
+		NL_SET_ERR_MSG(info->extack, "in use by a rule, a listener's default, or a ring");
 		err = -EBUSY;
 	}
 	if (!err)
@@ -82,11 +82,11 @@ static int put_key(struct sk_buff *msg, const struct sluice_key *key)
 		return -EMSGSIZE;
 	if (key->type == SLUICE_KEY_BYTES)
 		return nla_put_u32(msg, SLUICE_A_GROUP_KEY_OFFSET, key->offset) ?:
-		       nla_put_u32(msg, SLUICE_A_GROUP_KEY_LEN, key->len);
+			       nla_put_u32(msg, SLUICE_A_GROUP_KEY_LEN, key->len);
 	if (key->type == SLUICE_KEY_TOKEN)
-		return nla_put_u32(msg, SLUICE_A_GROUP_KEY_OFFSET, key->token.offset) ?:
-		       nla_put_u32(msg, SLUICE_A_GROUP_KEY_INDEX, key->token.index) ?:
-		       nla_put_u32(msg, SLUICE_A_GROUP_KEY_DELIM, key->token.delim);
+		return nla_put_u32(msg, SLUICE_A_GROUP_KEY_OFFSET, key->token.offset)	    ?:
+			       nla_put_u32(msg, SLUICE_A_GROUP_KEY_INDEX, key->token.index) ?:
+			       nla_put_u32(msg, SLUICE_A_GROUP_KEY_DELIM, key->token.delim);
 	return 0;
 }
 
@@ -95,20 +95,25 @@ static int put_owner(struct sk_buff *msg, const struct sluice_group_conf *c)
 	struct user_namespace *ns = current_user_ns();
 
 	return nla_put_u32(msg, SLUICE_A_GROUP_OWNER_UID, from_kuid_munged(ns, c->uid)) ?:
-	       c->has_gid ? nla_put_u32(msg, SLUICE_A_GROUP_OWNER_GID, from_kgid_munged(ns, c->gid)) : 0;
+		       c->has_gid ?
+		       nla_put_u32(msg, SLUICE_A_GROUP_OWNER_GID, from_kgid_munged(ns, c->gid)) :
+		       0;
 }
 
 static int group_fill(struct sk_buff *msg, struct sluice_group *g)
 {
 	const struct sluice_group_conf *c = sluice_group_conf(g);
-	const struct sluice_rings *set = rcu_dereference_protected(g->rings, lockdep_is_held(&sluice_mutex));
+	const struct sluice_rings *set =
+		rcu_dereference_protected(g->rings, lockdep_is_held(&sluice_mutex));
 	u32 i;
 
-	if (nla_put_string(msg, SLUICE_A_GROUP_NAME, g->name) || nla_put_u32(msg, SLUICE_A_GROUP_ID, g->id) ||
+	if (nla_put_string(msg, SLUICE_A_GROUP_NAME, g->name) ||
+	    nla_put_u32(msg, SLUICE_A_GROUP_ID, g->id) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_STEERING, c->steering) || put_key(msg, &c->key) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_WINDOW, c->window) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_BACKLOG, c->backlog) ||
-	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_BACKLOG_BYTES, c->backlog_bytes, SLUICE_A_GROUP_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_BACKLOG_BYTES, c->backlog_bytes,
+			      SLUICE_A_GROUP_PAD) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_NO_CONSUMER, c->no_consumer) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_HOLD_NS, c->hold_ns, SLUICE_A_GROUP_PAD) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_CRASH, c->crash) || put_owner(msg, c) ||
@@ -152,8 +157,8 @@ int sluice_nl_group_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	list_for_each_entry(g, &sn->groups, list) {
 		if (g->id <= (u32)cb->args[0])
 			continue;
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family, NLM_F_MULTI,
-				  SLUICE_CMD_GROUP_GET);
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				  &sluice_family, NLM_F_MULTI, SLUICE_CMD_GROUP_GET);
 		if (!hdr)
 			break;
 		if (group_fill(skb, g)) {

@@ -20,7 +20,8 @@ static struct sluice_listener *listener_from(struct sluice_net *sn, struct nlatt
 
 static struct sluice_listener *listener_from_info(struct genl_info *info)
 {
-	return listener_from(sluice_nl_net(info), info->attrs[SLUICE_A_LISTENER_NAME], info->extack);
+	return listener_from(sluice_nl_net(info), info->attrs[SLUICE_A_LISTENER_NAME],
+			     info->extack);
 }
 
 int sluice_nl_listener_new(struct sk_buff *skb, struct genl_info *info)
@@ -40,8 +41,9 @@ int sluice_nl_listener_new(struct sk_buff *skb, struct genl_info *info)
 int sluice_nl_listener_set(struct sk_buff *skb, struct genl_info *info)
 {
 	static const u8 fixed[] = {
-		SLUICE_A_LISTENER_ADDR, SLUICE_A_LISTENER_PORT, SLUICE_A_LISTENER_IFINDEX, SLUICE_A_LISTENER_V6ONLY,
-		SLUICE_A_LISTENER_SOCKET_FD, SLUICE_A_LISTENER_TRANSPORT, SLUICE_A_LISTENER_FRAMING,
+		SLUICE_A_LISTENER_ADDR,	   SLUICE_A_LISTENER_PORT,	SLUICE_A_LISTENER_IFINDEX,
+		SLUICE_A_LISTENER_V6ONLY,  SLUICE_A_LISTENER_SOCKET_FD, SLUICE_A_LISTENER_TRANSPORT,
+		SLUICE_A_LISTENER_FRAMING,
 	};
 	struct sluice_listener *l;
 	unsigned int i;
@@ -51,7 +53,7 @@ int sluice_nl_listener_set(struct sk_buff *skb, struct genl_info *info)
 		if (!info->attrs[fixed[i]])
 			continue;
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[fixed[i]],
-				    "a listener's socket cannot change: delete it and add it again");
+				    "its socket cannot change: delete it and add it again");
 		return -EINVAL;
 	}
 	mutex_lock(&sluice_mutex);
@@ -77,10 +79,13 @@ int sluice_nl_listener_del(struct sk_buff *skb, struct genl_info *info)
 
 static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 {
-	const struct sluice_listener_conf *c = rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
-	const struct sluice_rules *rules = rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
+	const struct sluice_listener_conf *c =
+		rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
+	const struct sluice_rules *rules =
+		rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
 
-	if (nla_put_string(msg, SLUICE_A_LISTENER_NAME, l->name) || nla_put_u32(msg, SLUICE_A_LISTENER_ID, l->id) ||
+	if (nla_put_string(msg, SLUICE_A_LISTENER_NAME, l->name) ||
+	    nla_put_u32(msg, SLUICE_A_LISTENER_ID, l->id) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_TRANSPORT, SLUICE_TRANSPORT_UDP) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_FRAMING, SLUICE_FRAMING_DATAGRAM) ||
 	    nla_put(msg, SLUICE_A_LISTENER_ADDR, l->addr_len, l->addr) ||
@@ -97,7 +102,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	if (!c->reject_len)
 		return 0;
 	return nla_put(msg, SLUICE_A_LISTENER_REJECT_DATA, c->reject_len, c->reject) ?:
-	       nla_put_u32(msg, SLUICE_A_LISTENER_REJECT_COPY, c->reject_copy);
+		       nla_put_u32(msg, SLUICE_A_LISTENER_REJECT_COPY, c->reject_copy);
 }
 
 int sluice_nl_listener_get(struct sk_buff *skb, struct genl_info *info)
@@ -127,8 +132,8 @@ int sluice_nl_listener_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	list_for_each_entry(l, &sn->listeners, list) {
 		if (l->id <= (u32)cb->args[0])
 			continue;
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family, NLM_F_MULTI,
-				  SLUICE_CMD_LISTENER_GET);
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				  &sluice_family, NLM_F_MULTI, SLUICE_CMD_LISTENER_GET);
 		if (!hdr)
 			break;
 		if (listener_fill(skb, l)) {
@@ -150,23 +155,25 @@ int sluice_nl_rules_set(struct sk_buff *skb, struct genl_info *info)
 
 	mutex_lock(&sluice_mutex);
 	l = listener_from(sluice_nl_net(info), info->attrs[SLUICE_A_RULES_LISTENER], info->extack);
-	err = PTR_ERR_OR_ZERO(l) ?: sluice_rules_install(l, info->nlhdr, GENL_HDRLEN, gen ? nla_get_u32(gen) : 0, gen,
-							 info->extack);
+	err = PTR_ERR_OR_ZERO(l) ?:
+		      sluice_rules_install(l, info->nlhdr, GENL_HDRLEN, gen ? nla_get_u32(gen) : 0,
+					   gen, info->extack);
 	mutex_unlock(&sluice_mutex);
 	return err;
 }
 
-static int rules_put(struct sk_buff *skb, struct netlink_callback *cb, const struct sluice_listener *l,
-		     u32 generation, const struct nlattr *rule)
+static int rules_put(struct sk_buff *skb, struct netlink_callback *cb,
+		     const struct sluice_listener *l, u32 generation, const struct nlattr *rule)
 {
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family, NLM_F_MULTI,
-				SLUICE_CMD_RULES_GET);
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family,
+				NLM_F_MULTI, SLUICE_CMD_RULES_GET);
 
 	if (!hdr)
 		return -EMSGSIZE;
 	if (nla_put_string(skb, SLUICE_A_RULES_LISTENER, l->name) ||
 	    nla_put_u32(skb, SLUICE_A_RULES_GENERATION, generation) ||
-	    (rule && nla_put(skb, SLUICE_A_RULES_RULE | NLA_F_NESTED, nla_len(rule), nla_data(rule)))) {
+	    (rule &&
+	     nla_put(skb, SLUICE_A_RULES_RULE | NLA_F_NESTED, nla_len(rule), nla_data(rule)))) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -175,7 +182,9 @@ static int rules_put(struct sk_buff *skb, struct netlink_callback *cb, const str
 	return 0;
 }
 
-/* cb->args[0]: next rule; args[1]: all was said. A swap between two parts shows as NLM_F_DUMP_INTR. */
+/*
+ * cb->args[0]: next rule; args[1]: all was said. A swap between two parts shows as NLM_F_DUMP_INTR.
+ */
 int sluice_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct nlattr **attrs = sluice_dump_attrs(cb);
@@ -214,8 +223,10 @@ out:
 
 static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const struct sluice_msg *m)
 {
-	const struct sluice_listener_conf *conf = rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
-	const struct sluice_rules *rules = rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
+	const struct sluice_listener_conf *conf =
+		rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
+	const struct sluice_rules *rules =
+		rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
 	const struct sluice_group_conf *gc;
 	const struct sluice_verdict_to *to;
 	const struct sluice_rings *set;
@@ -227,8 +238,9 @@ static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const st
 	if (nla_put_u32(msg, SLUICE_A_EXPLAIN_ACTION, to->action) ||
 	    nla_put_u32(msg, SLUICE_A_EXPLAIN_GENERATION, rules ? rules->generation : 0))
 		return -EMSGSIZE;
-	if (index >= 0 && nla_put(msg, SLUICE_A_EXPLAIN_RULE | NLA_F_NESTED, nla_len(rules->rule[index].attr),
-				  nla_data(rules->rule[index].attr)))
+	if (index >= 0 &&
+	    nla_put(msg, SLUICE_A_EXPLAIN_RULE | NLA_F_NESTED, nla_len(rules->rule[index].attr),
+		    nla_data(rules->rule[index].attr)))
 		return -EMSGSIZE;
 	if (!to->class)
 		return 0;
@@ -243,13 +255,15 @@ static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const st
 		return -EMSGSIZE;
 	set = rcu_dereference_protected(g->rings, lockdep_is_held(&sluice_mutex));
 	if (gc->steering == SLUICE_STEERING_HASH && set->n)
-		return nla_put_u32(msg, SLUICE_A_EXPLAIN_RING, set->ring[sluice_hash_reduce(hash, set->n)]->id);
+		return nla_put_u32(msg, SLUICE_A_EXPLAIN_RING,
+				   set->ring[sluice_hash_reduce(hash, set->n)]->id);
 	return 0;
 }
 
 int sluice_nl_explain(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *bytes = info->attrs[SLUICE_A_EXPLAIN_MESSAGE], *addr = info->attrs[SLUICE_A_EXPLAIN_ADDR];
+	struct nlattr *bytes = info->attrs[SLUICE_A_EXPLAIN_MESSAGE],
+		      *addr = info->attrs[SLUICE_A_EXPLAIN_ADDR];
 	struct sluice_msg m = {};
 	struct sluice_listener *l;
 	struct sk_buff *msg;
@@ -275,7 +289,8 @@ int sluice_nl_explain(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 	mutex_lock(&sluice_mutex);
-	l = listener_from(sluice_nl_net(info), info->attrs[SLUICE_A_EXPLAIN_LISTENER], info->extack);
+	l = listener_from(sluice_nl_net(info), info->attrs[SLUICE_A_EXPLAIN_LISTENER],
+			  info->extack);
 	err = PTR_ERR_OR_ZERO(l) ?: explain_fill(msg, l, &m);
 	mutex_unlock(&sluice_mutex);
 	return sluice_nl_send(msg, hdr, info, err);

@@ -23,16 +23,20 @@ static int ring_fill(struct sk_buff *msg, struct sluice_ring *ring)
 	if (nla_put_u32(msg, SLUICE_A_RING_ID, ring->id) ||
 	    nla_put_string(msg, SLUICE_A_RING_GROUP, ring->group->name) ||
 	    nla_put_u32(msg, SLUICE_A_RING_STATE, READ_ONCE(ring->state)) ||
-	    nla_put_u32(msg, SLUICE_A_RING_PID, pid_nr_ns(ring->pid, task_active_pid_ns(current))) ||
+	    nla_put_u32(msg, SLUICE_A_RING_PID,
+			pid_nr_ns(ring->pid, task_active_pid_ns(current))) ||
 	    nla_put_string(msg, SLUICE_A_RING_COMM, ring->comm) ||
 	    nla_put_u32(msg, SLUICE_A_RING_TX, ring->flags & SLUICE_RING_TX_MASK) ||
 	    nla_put_u32(msg, SLUICE_A_RING_SLOTS, ring->slots.total) ||
-	    nla_put_u64_64bit(msg, SLUICE_A_RING_MEMORY, (u64)ring->mem.npages << PAGE_SHIFT, SLUICE_A_RING_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_RING_MEMORY, (u64)ring->mem.npages << PAGE_SHIFT,
+			      SLUICE_A_RING_PAD) ||
 	    nla_put_u32(msg, SLUICE_A_RING_USED, READ_ONCE(ring->slots.used)) ||
 	    nla_put_u32(msg, SLUICE_A_RING_WAITING, READ_ONCE(ring->nwaiting)) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_RING_OLDEST_NS, oldest(ring), SLUICE_A_RING_PAD) ||
-	    nla_put_u64_64bit(msg, SLUICE_A_RING_BAD_RESPONSES, READ_ONCE(ring->bad_responses), SLUICE_A_RING_PAD) ||
-	    nla_put_u64_64bit(msg, SLUICE_A_RING_WAKEUPS, READ_ONCE(ring->wakeups), SLUICE_A_RING_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_RING_BAD_RESPONSES, READ_ONCE(ring->bad_responses),
+			      SLUICE_A_RING_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_RING_WAKEUPS, READ_ONCE(ring->wakeups),
+			      SLUICE_A_RING_PAD) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_RING_KICKS, READ_ONCE(ring->kicks), SLUICE_A_RING_PAD))
 		return -EMSGSIZE;
 	return 0;
@@ -47,10 +51,11 @@ int sluice_nl_ring_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 	mutex_lock(&sluice_mutex);
 	list_for_each_entry(ring, &sn->rings, all) {
-		if (ring->id <= (u32)cb->args[0] || (group && strcmp(ring->group->name, nla_data(group))))
+		if (ring->id <= (u32)cb->args[0] ||
+		    (group && strcmp(ring->group->name, nla_data(group))))
 			continue;
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family, NLM_F_MULTI,
-				  SLUICE_CMD_RING_GET);
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				  &sluice_family, NLM_F_MULTI, SLUICE_CMD_RING_GET);
 		if (!hdr)
 			break;
 		if (ring_fill(skb, ring)) {
@@ -92,7 +97,8 @@ int sluice_nl_ring_set(struct sk_buff *skb, struct genl_info *info)
 	}
 	mutex_lock(&sluice_mutex);
 	ring = ring_from(info);
-	err = PTR_ERR_OR_ZERO(ring) ?: sluice_ring_drain(ring, nla_get_u32(state) & SLUICE_STATE_DRAINING);
+	err = PTR_ERR_OR_ZERO(ring) ?:
+		      sluice_ring_drain(ring, nla_get_u32(state) & SLUICE_STATE_DRAINING);
 	if (err == -EINVAL && !IS_ERR(ring))
 		NL_SET_ERR_MSG(info->extack, "its consumer has not attached it yet");
 	mutex_unlock(&sluice_mutex);

@@ -4,7 +4,9 @@
 
 #include "nl.h"
 
-/* One object of a snapshot, copied out so that a dump of many messages still speaks of one instant. */
+/*
+ * One object of a snapshot, copied out so that a dump of many messages still speaks of one instant.
+ */
 struct entry {
 	u32 object;
 	u32 id;
@@ -19,8 +21,8 @@ struct stats_dump {
 	struct entry entry[];
 };
 
-static void add(struct stats_dump *d, u32 object, u32 id, bool retired, const char *name, const char *parent,
-		const struct sluice_ledger *ledger)
+static void add(struct stats_dump *d, u32 object, u32 id, bool retired, const char *name,
+		const char *parent, const struct sluice_ledger *ledger)
 {
 	struct entry *e = &d->entry[d->n];
 
@@ -71,7 +73,8 @@ static void collect(struct sluice_net *sn, struct stats_dump *d)
 	list_for_each_entry(g, &sn->groups, list) {
 		add(d, SLUICE_OBJECT_GROUP, g->id, false, g->name, "", &g->ledger);
 		for (i = 0; i < g->nclasses; i++)
-			add(d, SLUICE_OBJECT_CLASS, i, false, g->class[i]->name, g->name, &g->class[i]->ledger);
+			add(d, SLUICE_OBJECT_CLASS, i, false, g->class[i]->name, g->name,
+			    &g->class[i]->ledger);
 		list_for_each_entry(r, &g->members, member)
 			add(d, SLUICE_OBJECT_RING, r->id, false, r->comm, g->name, &r->ledger);
 		add(d, SLUICE_OBJECT_RING, 0, true, "", g->name, &g->retired);
@@ -87,7 +90,8 @@ int sluice_nl_stats_start(struct netlink_callback *cb)
 	u32 n;
 
 	if (exact && !netlink_net_capable(cb->skb, CAP_NET_ADMIN)) {
-		NL_SET_ERR_MSG(cb->extack, "an exact snapshot stops all CPUs: it needs CAP_NET_ADMIN");
+		NL_SET_ERR_MSG(cb->extack,
+			       "an exact snapshot stops all CPUs: it needs CAP_NET_ADMIN");
 		return -EPERM;
 	}
 	mutex_lock(&sluice_mutex);
@@ -114,15 +118,19 @@ static int entry_fill(struct sk_buff *skb, const struct entry *e)
 	bool rule = e->object == SLUICE_OBJECT_RULE;
 	u32 n = rule ? SLUICE_KINDS_N : SLUICE_OUTCOMES_N;
 
-	if (nla_put_u32(skb, SLUICE_A_STATS_OBJECT, e->object) || nla_put_u32(skb, SLUICE_A_STATS_ID, e->id) ||
+	if (nla_put_u32(skb, SLUICE_A_STATS_OBJECT, e->object) ||
+	    nla_put_u32(skb, SLUICE_A_STATS_ID, e->id) ||
 	    nla_put_string(skb, SLUICE_A_STATS_NAME, e->name) ||
 	    nla_put_string(skb, SLUICE_A_STATS_PARENT, e->parent) ||
 	    (e->retired && nla_put_flag(skb, SLUICE_A_STATS_RETIRED)) ||
-	    nla_put_u64_64bit(skb, SLUICE_A_STATS_RECEIVED, e->ledger.received, SLUICE_A_STATS_PAD) ||
-	    nla_put_u64_64bit(skb, SLUICE_A_STATS_IN_FLIGHT, e->ledger.in_flight, SLUICE_A_STATS_PAD) ||
+	    nla_put_u64_64bit(skb, SLUICE_A_STATS_RECEIVED, e->ledger.received,
+			      SLUICE_A_STATS_PAD) ||
+	    nla_put_u64_64bit(skb, SLUICE_A_STATS_IN_FLIGHT, e->ledger.in_flight,
+			      SLUICE_A_STATS_PAD) ||
 	    (e->object == SLUICE_OBJECT_RING &&
 	     nla_put_u64_64bit(skb, SLUICE_A_STATS_MOVED, e->ledger.moved, SLUICE_A_STATS_PAD)) ||
-	    nla_put_64bit(skb, SLUICE_A_STATS_OUTCOMES, n * sizeof(u64), e->ledger.outcome, SLUICE_A_STATS_PAD))
+	    nla_put_64bit(skb, SLUICE_A_STATS_OUTCOMES, n * sizeof(u64), e->ledger.outcome,
+			  SLUICE_A_STATS_PAD))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -133,8 +141,8 @@ int sluice_nl_stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	void *hdr;
 
 	for (; d->next < d->n; d->next++) {
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family, NLM_F_MULTI,
-				  SLUICE_CMD_STATS_GET);
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				  &sluice_family, NLM_F_MULTI, SLUICE_CMD_STATS_GET);
 		if (!hdr)
 			break;
 		if (entry_fill(skb, &d->entry[d->next])) {
@@ -168,12 +176,12 @@ static u32 hist_sum(const struct sluice_class *class, u32 stage, u64 *to)
 	return n;
 }
 
-static int hist_put(struct sk_buff *skb, struct netlink_callback *cb, const struct sluice_class *class, u32 stage,
-		    u64 *scratch)
+static int hist_put(struct sk_buff *skb, struct netlink_callback *cb,
+		    const struct sluice_class *class, u32 stage, u64 *scratch)
 {
 	u32 n = hist_sum(class, stage, scratch);
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family, NLM_F_MULTI,
-				SLUICE_CMD_HIST_GET);
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &sluice_family,
+				NLM_F_MULTI, SLUICE_CMD_HIST_GET);
 
 	if (!hdr)
 		return -EMSGSIZE;
@@ -205,8 +213,8 @@ int sluice_nl_hist_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		if (g->id <= (u32)cb->args[0] || (only && strcmp(g->name, nla_data(only))))
 			continue;
 		for (; cb->args[1] < g->nclasses * SLUICE_STAGES_N; cb->args[1]++)
-			if (hist_put(skb, cb, g->class[cb->args[1] / SLUICE_STAGES_N], cb->args[1] % SLUICE_STAGES_N,
-				     scratch))
+			if (hist_put(skb, cb, g->class[cb->args[1] / SLUICE_STAGES_N],
+				     cb->args[1] % SLUICE_STAGES_N, scratch))
 				goto out;
 		cb->args[0] = g->id;
 		cb->args[1] = 0;

@@ -111,8 +111,8 @@ static int wait_for_slot(struct sluice_ring *ring, struct sk_buff *skb)
  * @wait: if the window is used up, wait in the ring's own backlog
  *
  * Context: section.
- * Return: 0; -EMSGSIZE larger than any slot; -ESHUTDOWN the ring is leaving; -EAGAIN no room (without @wait);
- * -ENOBUFS, -ENOMEM the group's backlog holds its limit of requests, of bytes.
+ * Return: 0; -EMSGSIZE larger than any slot; -ESHUTDOWN the ring is leaving; -EAGAIN no room
+ * (without @wait); -ENOBUFS, -ENOMEM the group's backlog holds its limit of requests, of bytes.
  */
 int sluice_ring_offer(struct sluice_ring *ring, struct sk_buff *skb, bool wait)
 {
@@ -145,7 +145,10 @@ int sluice_ring_offer(struct sluice_ring *ring, struct sk_buff *skb, bool wait)
 	return err;
 }
 
-/* Reserve a slot for the head of the ring's own backlog. Return: the request, its slot in @slot, or NULL. */
+/*
+ * Reserve a slot for the head of the ring's own backlog. Return: the request, its slot in @slot, or
+ * NULL.
+ */
 static struct sk_buff *waiting_pop(struct sluice_ring *ring, u32 *slot)
 {
 	struct sk_buff *skb = NULL;

@@ -26,8 +26,8 @@ static void close_intake(struct sluice_ring *ring)
 	/* from here on no section publishes to it or queues for it */
 	synchronize_rcu();
 	/*
-	 * One at a time, so that each is in a list or in a section that settles it: a listener's removal runs under
-	 * the mutex that we hold, and cannot walk past a private list.
+	 * One at a time, so that each is in a list or in a section that settles it: a listener's
+	 * removal runs under the mutex that we hold, and cannot walk past a private list.
 	 */
 	__skb_queue_head_init(&out);
 	spin_lock_bh(&ring->lock);
@@ -42,7 +42,8 @@ static void close_intake(struct sluice_ring *ring)
 }
 
 /**
- * sluice_ring_drain() - stop, or resume, giving requests to a ring; what it has may still be answered
+ * sluice_ring_drain() - stop, or resume, giving requests to a ring; what it has may still be
+ * answered
  * @ring: sluice_mutex is held
  * @on: false resumes
  *
@@ -109,8 +110,9 @@ static u32 hand_on(struct sluice_ring *ring, u32 slot, bool taken)
 }
 
 /*
- * The queue entries from the consumer's head on are those it had not taken. The entries are the kernel's own; the
- * head is the consumer's word, and a false one changes the fate of its own requests only.
+ * The queue entries from the consumer's head on are those it had not taken. The entries are the
+ * kernel's own; the head is the consumer's word, and a false one changes the fate of its own
+ * requests only.
  */
 static u32 hand_on_all(struct sluice_ring *ring)
 {
@@ -166,7 +168,9 @@ void sluice_ring_detach(struct sluice_ring *ring)
 		close_intake(ring);
 	last_answers(ring);
 	left = hand_on_all(ring);
-	event = ring->broken ? SLUICE_EVENT_RING_BROKEN : left ? SLUICE_EVENT_RING_DIED : SLUICE_EVENT_RING_DETACHED;
+	event = ring->broken ? SLUICE_EVENT_RING_BROKEN :
+		left	     ? SLUICE_EVENT_RING_DIED :
+			       SLUICE_EVENT_RING_DETACHED;
 	sluice_event(ring->sn, event, g->name, ring, left);
 
 	sluice_ring_ledger_fold(ring, &g->retired);

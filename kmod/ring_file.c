@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The device node: open, ioctl, mmap and poll of a ring, and the checks of what its consumer asks for. */
+/*
+ * The device node: open, ioctl, mmap and poll of a ring, and the checks of what its consumer asks
+ * for.
+ */
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -11,7 +14,7 @@
 
 #include "sluice.h"
 
-#define RING_BYTES_MAX	(1ULL << 30)
+#define RING_BYTES_MAX (1ULL << 30)
 
 static_assert(sizeof(struct sluice_slot) == 64);
 static_assert(sizeof(struct sluice_response) == 16);
@@ -78,7 +81,9 @@ static void region(struct sluice_ring_region *r, u64 *at, u64 len)
 	*at += r->len;
 }
 
-/* Lay the regions out in one file. Return: its size in bytes; cannot overflow after setup_check(). */
+/*
+ * Lay the regions out in one file. Return: its size in bytes; cannot overflow after setup_check().
+ */
 static u64 map_layout(struct sluice_ring_map *m, const struct sluice_slots_conf *conf)
 {
 	u64 at = 0, off = 0;
@@ -200,7 +205,8 @@ static int setup_join(struct sluice_ring *ring, const char *name)
 		return -ENOSPC;
 	ring->sn = sn;
 	ring->id = ++sn->next_id;
-	ring->slots.window = conf->window ? min(conf->window, ring->slots.total) : ring->slots.total;
+	ring->slots.window =
+		conf->window ? min(conf->window, ring->slots.total) : ring->slots.total;
 	ring->pid = get_pid(task_tgid(current));
 	get_task_comm(ring->comm, current);
 	WRITE_ONCE(ring->group, g);
@@ -212,8 +218,8 @@ static int setup_join(struct sluice_ring *ring, const char *name)
 }
 
 /*
- * A ring is set up once. The transmit thread starts before the ring joins its group, and finds nothing to do; joining
- * is the last step that can fail.
+ * A ring is set up once. The transmit thread starts before the ring joins its group, and finds
+ * nothing to do; joining is the last step that can fail.
  */
 static int setup(struct sluice_ring *ring, struct sluice_ring_setup *su)
 {
@@ -246,7 +252,10 @@ err_undo:
 	return err;
 }
 
-/* No user memory is touched under the mutex: a page fault takes the lock under which mmap is called. */
+/*
+ * No user memory is touched under the mutex: a page fault takes the lock under which mmap is
+ * called.
+ */
 static int ioc_setup(struct sluice_ring *ring, struct sluice_ring_setup __user *arg)
 {
 	struct sluice_ring_setup su;
@@ -290,9 +299,12 @@ static long ring_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 /* The region at this offset and of this length; @writable is set. */
 static bool region_find(const struct sluice_ring_map *m, u64 offset, u64 len, bool *writable)
 {
-	const struct { const struct sluice_ring_region *r; bool writable; } regions[] = {
-		{ &m->kernel, false }, { &m->requests, false },
-		{ &m->user, true }, { &m->responses, true }, { &m->slots, true },
+	const struct {
+		const struct sluice_ring_region *r;
+		bool writable;
+	} regions[] = {
+		{&m->kernel, false},   {&m->requests, false}, {&m->user, true},
+		{&m->responses, true}, {&m->slots, true},
 	};
 	unsigned int i;
 
@@ -306,8 +318,8 @@ static bool region_find(const struct sluice_ring_map *m, u64 offset, u64 len, bo
 }
 
 /*
- * The mapping is made shmem's own: it holds the memory file instead of the ring's, so that closing the ring is not
- * put off by a mapping, and the module can go while one is left.
+ * The mapping is made shmem's own: it holds the memory file instead of the ring's, so that closing
+ * the ring is not put off by a mapping, and the module can go while one is left.
  */
 static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -319,7 +331,8 @@ static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 	/* once set up, memory and map are there until the file is released */
 	if (!sluice_flag_test(&ring->ready) || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (!region_find(&ring->map, (u64)vma->vm_pgoff << PAGE_SHIFT, vma->vm_end - vma->vm_start, &writable))
+	if (!region_find(&ring->map, (u64)vma->vm_pgoff << PAGE_SHIFT, vma->vm_end - vma->vm_start,
+			 &writable))
 		return -EINVAL;
 	if ((vma->vm_flags & VM_EXEC) || (!writable && (vma->vm_flags & VM_WRITE)))
 		return -EPERM;
@@ -415,7 +428,8 @@ static const struct file_operations ring_fops = {
 };
 
 /*
- * Anyone may open the node: an open file can do nothing until it joins a group, and that is the group owner's right.
+ * Anyone may open the node: an open file can do nothing until it joins a group, and that is the
+ * group owner's right.
  */
 static struct miscdevice ring_dev = {
 	.minor = MISC_DYNAMIC_MINOR,

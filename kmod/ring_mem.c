@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The memory of a ring: a shmem file that its mappings hold, pinned and mapped for the kernel, charged to a user. */
+/*
+ * The memory of a ring: a shmem file that its mappings hold, pinned and mapped for the kernel,
+ * charged to a user.
+ */
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/pagemap.h>
@@ -43,10 +46,12 @@ static void uncharge(struct sluice_ring_mem *mem)
  * @mem: zeroed
  * @bytes: a multiple of the page size
  *
- * The pages belong to a shmem file and so to the caller's memory cgroup. A mapping holds that file, not the ring nor
- * the module. Punching a hole into it (MADV_REMOVE) parts consumer and kernel, which keeps its pages: harmless here.
+ * The pages belong to a shmem file and so to the caller's memory cgroup. A mapping holds that file,
+ * not the ring nor the module. Punching a hole into it (MADV_REMOVE) parts consumer and kernel,
+ * which keeps its pages: harmless here.
  *
- * Context: may sleep. Return: 0, -ENOBUFS beyond RLIMIT_MEMLOCK, -ENOMEM, or shmem's error; nothing is held then.
+ * Context: may sleep. Return: 0, -ENOBUFS beyond RLIMIT_MEMLOCK, -ENOMEM, or shmem's error; nothing
+ * is held then.
  */
 int sluice_ring_mem_init(struct sluice_ring_mem *mem, u64 bytes)
 {

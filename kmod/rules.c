@@ -52,14 +52,17 @@ void sluice_rules_free(struct sluice_rules *rules)
  *
  * Context: RCU reader.
  */
-const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *rules, const struct sluice_msg *msg,
-						   const struct sluice_listener_conf *conf, int *index)
+const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *rules,
+						   const struct sluice_msg *msg,
+						   const struct sluice_listener_conf *conf,
+						   int *index)
 {
 	*index = rules ? sluice_ruleset_match(rules->core, msg) : -1;
 	return *index < 0 ? &conf->to : &rules->rule[*index].to;
 }
 
-static int parse_addr(const struct nlattr *a, struct sluice_match *m, struct netlink_ext_ack *extack)
+static int parse_addr(const struct nlattr *a, struct sluice_match *m,
+		      struct netlink_ext_ack *extack)
 {
 	int len = a ? nla_len(a) : 0;
 
@@ -72,8 +75,8 @@ static int parse_addr(const struct nlattr *a, struct sluice_match *m, struct net
 	return 0;
 }
 
-static int parse_words(const struct nlattr *nest, struct sluice_match *m, struct sluice_word *words, int max,
-		       struct netlink_ext_ack *extack)
+static int parse_words(const struct nlattr *nest, struct sluice_match *m, struct sluice_word *words,
+		       int max, struct netlink_ext_ack *extack)
 {
 	const struct nlattr *a;
 	int rem, n = 0;
@@ -82,7 +85,8 @@ static int parse_words(const struct nlattr *nest, struct sluice_match *m, struct
 		if (nla_type(a) != SLUICE_A_MATCH_WORD)
 			continue;
 		if (n == max || !nla_len(a) || nla_len(a) > SLUICE_WORD_LEN_MAX) {
-			NL_SET_ERR_MSG_ATTR(extack, a, "words are 1 to 32 bytes; 1 for a text, up to 16 for a token");
+			NL_SET_ERR_MSG_ATTR(extack, a,
+					    "words are 1 to 32 bytes; a text has 1, a token up to 16");
 			return -EINVAL;
 		}
 		words[n].len = nla_len(a);
@@ -107,7 +111,8 @@ static int parse_bytes(struct nlattr **tb, const struct nlattr *nest, struct slu
 	u64 ones;
 
 	if (width != 1 && width != 2 && width != 4 && width != 8) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_MATCH_WIDTH], "width is 1, 2, 4 or 8 bytes");
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_MATCH_WIDTH],
+				    "width is 1, 2, 4 or 8 bytes");
 		return -EINVAL;
 	}
 	if (!tb[SLUICE_A_MATCH_VALUE]) {
@@ -139,8 +144,9 @@ static int parse_match(const struct nlattr *nest, struct sluice_match *m, struct
 	m->type = nla_get_u32(tb[SLUICE_A_MATCH_KIND]);
 	switch (m->type) {
 	case SLUICE_MATCH_SRC:
-		m->src.prefix = get_u32(tb[SLUICE_A_MATCH_PREFIX],
-					tb[SLUICE_A_MATCH_ADDR] ? nla_len(tb[SLUICE_A_MATCH_ADDR]) * 8 : 0);
+		m->src.prefix =
+			get_u32(tb[SLUICE_A_MATCH_PREFIX],
+				tb[SLUICE_A_MATCH_ADDR] ? nla_len(tb[SLUICE_A_MATCH_ADDR]) * 8 : 0);
 		return parse_addr(tb[SLUICE_A_MATCH_ADDR] ?: NULL, m, extack);
 	case SLUICE_MATCH_LENGTH:
 		m->length.min = get_u32(tb[SLUICE_A_MATCH_MIN], 0);
@@ -212,7 +218,10 @@ static int parse_matches(const struct nlattr *nest, struct draft *d, struct netl
 	return 0;
 }
 
-/* Find or make the counters of a rule id; a new one is in l->stats at once, unused until the set is installed. */
+/*
+ * Find or make the counters of a rule id; a new one is in l->stats at once, unused until the set is
+ * installed.
+ */
 static int rule_stats_get(struct sluice_listener *l, u32 id, struct sluice_rule_stats **out)
 {
 	struct sluice_rule_stats *s = xa_load(&l->stats, id);
@@ -250,7 +259,8 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		return -ERANGE;
 	}
 	if (to->action == SLUICE_ACTION_PASS && l->sock) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "pass needs a listener on an adopted socket: nobody reads this one");
+		NL_SET_ERR_MSG_ATTR(extack, nest,
+				    "pass needs an adopted socket: nobody reads this one");
 		return -EINVAL;
 	}
 	if (to->action != SLUICE_ACTION_GROUP)
@@ -275,8 +285,8 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 	return 0;
 }
 
-static int parse_rule(struct sluice_listener *l, const struct nlattr *nest, struct sluice_rule *rule,
-		      struct draft *d, struct netlink_ext_ack *extack)
+static int parse_rule(struct sluice_listener *l, const struct nlattr *nest,
+		      struct sluice_rule *rule, struct draft *d, struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[SLUICE_A_RULE_MAX + 1];
 	int err;
@@ -310,8 +320,8 @@ static int parse_rule(struct sluice_listener *l, const struct nlattr *nest, stru
 	return 0;
 }
 
-static int compile(struct sluice_rules *rules, const struct draft *drafts, const struct nlattr *const *nests,
-		   struct netlink_ext_ack *extack)
+static int compile(struct sluice_rules *rules, const struct draft *drafts,
+		   const struct nlattr *const *nests, struct netlink_ext_ack *extack)
 {
 	struct sluice_compile_error cerr = {};
 	struct sluice_rule_spec *specs;
@@ -338,8 +348,8 @@ static int compile(struct sluice_rules *rules, const struct draft *drafts, const
 	return err;
 }
 
-static struct sluice_rules *rules_create(struct sluice_listener *l, const struct nlmsghdr *nlh, int hdrlen, u32 n,
-					 struct netlink_ext_ack *extack)
+static struct sluice_rules *rules_create(struct sluice_listener *l, const struct nlmsghdr *nlh,
+					 int hdrlen, u32 n, struct netlink_ext_ack *extack)
 {
 	const struct nlattr **nests = NULL;
 	struct sluice_rules *rules;
@@ -405,7 +415,10 @@ static void fold(struct sluice_rule_stats *s, struct sluice_rule_stats *into)
 	}
 }
 
-/* Counters of rules that the current set does not name: see the lifetime of rule counters in sluice.h. */
+/*
+ * Counters of rules that the current set does not name: see the lifetime of rule counters in
+ * sluice.h.
+ */
 static void stats_retire(struct sluice_listener *l)
 {
 	struct sluice_rule_stats *s;
@@ -457,10 +470,11 @@ static void stats_unkeep(struct sluice_listener *l, const struct sluice_rules *c
  *
  * Context: may sleep. Return: 0, -EAGAIN, -EINVAL, -EEXIST, -ENOENT, -E2BIG, -ENOMEM.
  */
-int sluice_rules_install(struct sluice_listener *l, const struct nlmsghdr *nlh, int hdrlen, u32 expect,
-			 bool has_expect, struct netlink_ext_ack *extack)
+int sluice_rules_install(struct sluice_listener *l, const struct nlmsghdr *nlh, int hdrlen,
+			 u32 expect, bool has_expect, struct netlink_ext_ack *extack)
 {
-	struct sluice_rules *old = rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
+	struct sluice_rules *old =
+		rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
 	u32 generation = old ? old->generation : 0;
 	struct sluice_rules *rules;
 	const struct nlattr *a;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The module's internal header: its objects, who protects them, who may still hold them, and in which context. */
+/*
+ * The module's internal header: its objects, who protects them, who may still hold them, and in
+ * which context.
+ */
 #ifndef SLUICE_H
 #define SLUICE_H
 
@@ -29,44 +32,50 @@
 /*
  * Contexts
  *
- *   ingress     softirq, RCU reader: udp.c -> rules -> group -> ring_offer
- *   transmit    process context with bottom halves disabled: a ring's kernel thread or its consumer's kick
- *   sweep       work item of a group: what waits too long
- *   control     process context under sluice_mutex: netlink, ring set-up and teardown, namespace exit
+ *   ingress    softirq, RCU reader: udp.c -> rules -> group -> ring_offer
+ *   transmit   process context, bottom halves disabled: a ring's thread or its consumer's kick
+ *   sweep      work item of a group: what waits too long
+ *   control    process context under sluice_mutex: netlink, ring set-up and teardown, namespace
+ *   exit
  *
- * A "section" is a stretch of code with bottom halves disabled in which a request changes hands or ends, together with
- * the counters that say so. It is an RCU read-side section too. So synchronize_rcu() waits for all sections, and
- * stop_machine() (the exact snapshot) finds none half done.
+ * A "section" is a stretch of code with bottom halves disabled in which a request changes hands or
+ * ends, together with the counters that say so. It is an RCU read-side section too. So
+ * synchronize_rcu() waits for all sections, and stop_machine() (the exact snapshot) finds none half
+ * done.
  *
  * Locks, outermost first
  *
- *   sluice_mutex     all control state: lists, names, reference counts, configuration. May sleep.
- *   ring->tx_lock    mutex: one reader of the response queue at a time
- *   group->lock      spinlock, BH: the group's backlog         } never nested in
- *   ring->lock       spinlock, BH: slots, queue tails, the ring's backlog } each other
+ *   sluice_mutex    all control state: lists, names, reference counts, configuration. May sleep.
+ *   ring->tx_lock   mutex: one reader of the response queue at a time
+ *   group->lock     spinlock, BH: the group's backlog
+ *   ring->lock      spinlock, BH: slots, queue tails, the ring's backlog
+ *
+ * group->lock and ring->lock are never nested in each other.
  *
  * Lifetimes: who may hold what, and what ends it
  *
- *   listener    socket's user data (RCU), rule counters -> listener, requests via their rule.
- *               Removal: off the list; socket lets go; dead = true; grace period (every section sees dead: no request
- *               of it enters a list or slot any more); walk cancels what is in lists and slots; grace period; free.
- *   rule set    listener->rules (RCU). Swapped, then kvfree'd after a grace period.
- *   rule counters  rules of the current set, requests in flight. Removal: retired = true; grace period (sections that
- *               move a request repoint it to listener->retired); walk repoints what is in lists and slots; grace
- *               period; fold into listener->retired; free.
- *   group       listed by name; users counts rules, defaults, rings (all under sluice_mutex); sections reach it only
- *               through those. Freed when users is 0, after a grace period and the end of its sweep.
- *   class       as long as its group.
- *   ring        its open file. group->rings (RCU) while it takes requests. Detach: out of the set; closed = true under
- *               ring->lock; grace period (no section publishes to it); requests handed on; group let go. Freed when the
- *               file is released, after its thread has ended and a grace period.
- *   ring memory the shmem file: ring, and each mapping. Mappings do not hold the ring, nor the module.
+ * listener: its socket's user data (RCU), rule counters, requests through their rule. Removal: off
+ *   the list; the socket lets go; dead = true; grace period (every section sees dead: no request of
+ *   it enters a list or slot any more); a walk cancels what lies there; grace period; free.
+ * rule set: listener->rules (RCU). Swapped, then freed after a grace period.
+ * rule counters: rules of the set, requests in flight. Removal: retired = true; grace period
+ *   (sections that move a request repoint it to listener->retired); a walk repoints what is in
+ *   lists and slots; grace period; folded into listener->retired; free.
+ * group: listed by name; users counts rules, defaults and rings (under sluice_mutex); sections
+ *   reach
+ *   it only through those. Freed when users is 0, after a grace period and the end of its sweep.
+ * class: as long as its group.
+ * ring: its open file. In group->rings (RCU) while it takes requests. Detach: out of the set;
+ *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
+ *   group let go. Freed when the file is released, after its thread has ended.
+ * ring memory: the shmem file: ring, and each mapping. Mappings hold neither the ring nor the
+ *   module
  */
 
 #define SLUICE_OUTCOMES_N __SLUICE_OUTCOME_MAX
-#define SLUICE_KINDS_N __SLUICE_KIND_MAX
-#define SLUICE_STAGES_N __SLUICE_STAGE_MAX
-#define SLUICE_RINGS_MAX 256	/* rings of one group */
+#define SLUICE_KINDS_N	  __SLUICE_KIND_MAX
+#define SLUICE_STAGES_N	  __SLUICE_STAGE_MAX
+#define SLUICE_RINGS_MAX  256 /* rings of one group */
 
 struct sluice_group;
 struct sluice_listener;
@@ -95,16 +104,20 @@ struct sluice_ledger {
 	u64 received;
 	u64 moved;
 	u64 in_flight;
-	u64 outcome[SLUICE_OUTCOMES_N];	/* for rules: by kind */
+	u64 outcome[SLUICE_OUTCOMES_N]; /* for rules: by kind */
 };
 
-/* Counters of one rule id of a listener. Outlives the rule set that names it while requests refer to it. */
+/*
+ * Counters of one rule id of a listener. Outlives the rule set that names it while requests refer
+ * to it.
+ */
 struct sluice_rule_stats {
 	struct sluice_listener *listener;
 	struct sluice_rule_counters __percpu *cnt;
 	u32 id;
-	bool retired;			/* sections that move a request repoint it to listener->retired */
-	bool keep;			/* control: named by the set that is being installed */
+	/* sections that move a request repoint it to listener->retired */
+	bool retired;
+	bool keep; /* control: named by the set that is being installed */
 	struct sluice_ledger ledger;
 };
 
@@ -117,17 +130,20 @@ struct sluice_class {
 	struct sluice_ledger ledger;
 };
 
-/* A request in the kernel's hands is its skb, from the transport header on; this is its control block. */
+/*
+ * A request in the kernel's hands is its skb, from the transport header on; this is its control
+ * block.
+ */
 struct sluice_req {
 	struct sluice_rule_stats *rule;
-	struct sluice_class *class;	/* NULL until a rule sends it to a group */
-	u64 arrival;			/* CLOCK_MONOTONIC ns */
-	u64 deadline;			/* CLOCK_MONOTONIC ns, 0: none */
+	struct sluice_class *class; /* NULL until a rule sends it to a group */
+	u64 arrival;		    /* CLOCK_MONOTONIC ns */
+	u64 deadline;		    /* CLOCK_MONOTONIC ns, 0: none */
 	u32 hash;
-	u32 ifindex;			/* device it came in by */
-	u32 published;			/* ns after arrival, saturating */
+	u32 ifindex;   /* device it came in by */
+	u32 published; /* ns after arrival, saturating */
 	u8 prio;
-	u8 flags;			/* SLUICE_REQ_* */
+	u8 flags; /* SLUICE_REQ_* */
 	u16 pad;
 };
 
@@ -139,10 +155,10 @@ static inline struct sluice_req *sluice_req(const struct sk_buff *skb)
 
 /* What a rule, or the listener's default, does; immutable. */
 struct sluice_verdict_to {
-	u8 action;			/* enum sluice_action */
+	u8 action; /* enum sluice_action */
 	u8 prio;
-	u64 deadline;			/* ns after arrival, 0: none */
-	struct sluice_class *class;	/* ACTION_GROUP */
+	u64 deadline;		    /* ns after arrival, 0: none */
+	struct sluice_class *class; /* ACTION_GROUP */
 	struct sluice_rule_stats *stats;
 };
 
@@ -150,14 +166,14 @@ struct sluice_rule {
 	struct sluice_verdict_to to;
 	u32 id;
 	u32 order;
-	struct nlattr *attr;		/* the nest it was made from, for dumps */
+	struct nlattr *attr; /* the nest it was made from, for dumps */
 };
 
 struct sluice_rules {
-	struct sluice_ruleset *core;	/* NULL: no rules */
+	struct sluice_ruleset *core; /* NULL: no rules */
 	u32 generation;
 	u32 n;
-	u32 depth;			/* bytes of a message that core may look at */
+	u32 depth; /* bytes of a message that core may look at */
 	struct sluice_rule rule[];
 };
 
@@ -165,24 +181,25 @@ struct sluice_rules {
 struct sluice_listener_conf {
 	struct rcu_head rcu;
 	struct sluice_verdict_to to;
-	struct sluice_group *group;	/* reference, with ACTION_GROUP */
+	struct sluice_group *group; /* reference, with ACTION_GROUP */
 	u32 reject_len;
 	u32 reject_copy;
 	u8 reject[];
 };
 
 struct sluice_listener {
-	struct list_head list;		/* sluice_net->listeners */
+	struct list_head list; /* sluice_net->listeners */
 	struct sluice_net *sn;
 	char name[SLUICE_NAME_LEN];
 	u32 id;
 	struct sluice_rules __rcu *rules;
 	struct sluice_listener_conf __rcu *conf;
 	struct sluice_counters __percpu *cnt;
-	struct sock *sk;		/* reference */
-	struct socket *sock;		/* the kernel's own; NULL if adopted */
-	bool dead;			/* being removed: no request of it may enter a list or slot */
-	bool closed;			/* the owner of the adopted socket closed it */
+	struct sock *sk;     /* reference */
+	struct socket *sock; /* the kernel's own; NULL if adopted */
+	/* being removed: no request of it may enter a list or slot */
+	bool dead;
+	bool closed; /* the owner of the adopted socket closed it */
 	struct work_struct closed_work;
 	/* as configured, for dumps */
 	u8 addr[16];
@@ -190,9 +207,9 @@ struct sluice_listener {
 	bool v6only;
 	u16 port;
 	u32 ifindex;
-	struct sluice_rule_stats *fallback;	/* rule 0, the default */
+	struct sluice_rule_stats *fallback; /* rule 0, the default */
 	struct sluice_rule_stats *retired;
-	struct xarray stats;		/* struct sluice_rule_stats by rule id, fallback at 0 */
+	struct xarray stats; /* struct sluice_rule_stats by rule id, fallback at 0 */
 	struct sluice_ledger ledger;
 };
 
@@ -220,20 +237,20 @@ struct sluice_rings {
 };
 
 struct sluice_group {
-	struct list_head list;		/* sluice_net->groups */
+	struct list_head list; /* sluice_net->groups */
 	struct sluice_net *sn;
 	char name[SLUICE_NAME_LEN];
 	u32 id;
-	u32 users;			/* rules, defaults, rings; sluice_mutex */
+	u32 users; /* rules, defaults, rings; sluice_mutex */
 	struct sluice_group_conf __rcu *conf;
-	struct sluice_rings __rcu *rings;	/* never NULL */
-	struct sluice_class *class[SLUICE_CLASSES_MAX];	/* append only, sluice_mutex */
+	struct sluice_rings __rcu *rings;		/* never NULL */
+	struct sluice_class *class[SLUICE_CLASSES_MAX]; /* append only, sluice_mutex */
 	u32 nclasses;
-	struct list_head members;	/* rings that are set up, sluice_mutex */
+	struct list_head members; /* rings that are set up, sluice_mutex */
 	u32 nmembers;
-	u32 seed;			/* of flow hashes */
+	u32 seed; /* of flow hashes */
 
-	spinlock_t lock ____cacheline_aligned;	/* backlog, nbacklog */
+	spinlock_t lock ____cacheline_aligned; /* backlog, nbacklog */
 	struct sk_buff_head backlog[SLUICE_RING_PRIOS];
 	u32 nbacklog;
 	atomic_t rr;
@@ -243,30 +260,32 @@ struct sluice_group {
 	atomic_t waiting;
 	atomic64_t waiting_bytes;
 	struct delayed_work sweep;
-	unsigned long sweep_armed;	/* bit 0 */
+	unsigned long sweep_armed; /* bit 0 */
 	struct sluice_ledger ledger;
-	struct sluice_ledger retired;	/* rings that left */
+	struct sluice_ledger retired; /* rings that left */
 };
 
 struct sluice_ring_mem {
-	struct file *file;		/* shmem */
+	struct file *file; /* shmem */
 	struct page **pages;
 	unsigned int npages;
-	void *base;			/* vmap of all of it */
-	struct user_struct *user;	/* who is charged */
+	void *base;		  /* vmap of all of it */
+	struct user_struct *user; /* who is charged */
 };
 
 struct sluice_ring {
 	/* read-mostly */
-	struct sluice_group *group;	/* sluice_mutex; sections via the published set; NULL once detached */
+	/* sluice_mutex; sections via the published set; NULL once detached */
+	struct sluice_group *group;
 	struct sluice_net *sn;
 	u32 id;
-	u32 flags;			/* SLUICE_RING_TX_* */
+	u32 flags; /* SLUICE_RING_TX_* */
 	u32 tx_idle_us;
-	u32 ready;			/* set up: memory, map and all of this group of members are there */
-	bool attached;			/* sluice_mutex */
-	bool draining;			/* sluice_mutex */
-	bool detached;			/* sluice_mutex and tx_lock */
+	/* set up: memory, map and all of this group of members are there */
+	u32 ready;
+	bool attached; /* sluice_mutex */
+	bool draining; /* sluice_mutex */
+	bool detached; /* sluice_mutex and tx_lock */
 	struct sluice_ring_mem mem;
 	struct sluice_ring_map map;
 	u32 *k_req_tail[SLUICE_RING_PRIOS];
@@ -278,37 +297,38 @@ struct sluice_ring {
 	u32 *queue[SLUICE_RING_PRIOS];
 	const struct sluice_response *resp;
 	struct sluice_counters __percpu *cnt;
-	struct list_head member;	/* group->members */
-	struct list_head all;		/* sluice_net->rings */
+	struct list_head member; /* group->members */
+	struct list_head all;	 /* sluice_net->rings */
 	struct pid *pid;
 	char comm[TASK_COMM_LEN];
 
 	/* producers */
-	spinlock_t lock ____cacheline_aligned;	/* all down to woken */
+	spinlock_t lock ____cacheline_aligned; /* all down to woken */
 	struct sluice_slots slots;
-	struct sk_buff **req;		/* [slots.total]: the request in a PUBLISHED slot */
+	struct sk_buff **req; /* [slots.total]: the request in a PUBLISHED slot */
 	u32 req_tail[SLUICE_RING_PRIOS];
 	struct sk_buff_head waiting[SLUICE_RING_PRIOS];
 	u32 nwaiting;
 	u32 gap;
 	u16 gap_reason;
-	bool closed;			/* takes nothing more */
-	u32 woken;			/* last sleep ticket that was woken */
+	bool closed; /* takes nothing more */
+	u32 woken;   /* last sleep ticket that was woken */
 	u64 wakeups;
 	wait_queue_head_t wq;
 
 	/* transmit */
-	struct mutex tx_lock ____cacheline_aligned;	/* resp_head, broken, routes */
-	struct sluice_routes *routes;	/* may be NULL */
+	struct mutex tx_lock ____cacheline_aligned; /* resp_head, broken, routes */
+	struct sluice_routes *routes;		    /* may be NULL */
 	u32 resp_head;
 	bool broken;
 	struct task_struct *task;
-	bool tx_sleeping;		/* set by the thread before it looks for work a last time */
-	unsigned long tx_kick;		/* bit 0: kicks come so fast that the thread had better poll */
+	bool tx_sleeping; /* set by the thread before it looks for work a last time */
+	/* bit 0: kicks come so fast that the thread had better poll */
+	unsigned long tx_kick;
 	u64 last_kick;
 	u64 kicks;
-	u64 bad_responses;		/* tx_lock */
-	u32 state;			/* what k_state says; state_lock */
+	u64 bad_responses; /* tx_lock */
+	u32 state;	   /* what k_state says; state_lock */
 	spinlock_t state_lock;
 	struct work_struct broken_work;
 	struct sluice_ledger ledger;
@@ -330,7 +350,8 @@ struct sluice_net *sluice_net(const struct net *net);
 /* ledger.c */
 void sluice_req_received(struct sk_buff *skb, struct sluice_listener *l);
 void sluice_req_grouped(struct sk_buff *skb, struct sluice_class *class);
-void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring, enum sluice_outcome outcome);
+void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
+		       enum sluice_outcome outcome);
 void sluice_req_drop(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome);
 void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome);
 bool sluice_req_settle(struct sk_buff *skb, struct sluice_group *charged);
@@ -347,23 +368,28 @@ void sluice_ring_ledger_fold(struct sluice_ring *ring, struct sluice_ledger *int
 /* rules.c */
 struct sluice_rule_stats *sluice_rule_stats_create(struct sluice_listener *l, u32 id);
 void sluice_rule_stats_free(struct sluice_rule_stats *s);
-int sluice_rules_install(struct sluice_listener *l, const struct nlmsghdr *nlh, int hdrlen, u32 expect,
-			 bool has_expect, struct netlink_ext_ack *extack);
+int sluice_rules_install(struct sluice_listener *l, const struct nlmsghdr *nlh, int hdrlen,
+			 u32 expect, bool has_expect, struct netlink_ext_ack *extack);
 void sluice_rules_free(struct sluice_rules *rules);
-const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *rules, const struct sluice_msg *msg,
-						   const struct sluice_listener_conf *conf, int *index);
+const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *rules,
+						   const struct sluice_msg *msg,
+						   const struct sluice_listener_conf *conf,
+						   int *index);
 
 /* listener.c */
 struct sluice_listener *sluice_listener_find(struct sluice_net *sn, const char *name);
 struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nlattr **tb,
 					       struct netlink_ext_ack *extack);
-int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);
+int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb,
+			      struct netlink_ext_ack *extack);
 void sluice_listener_destroy(struct sluice_listener *l);
 
 /* group.c */
 struct sluice_group *sluice_group_find(struct sluice_net *sn, const char *name);
-struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **tb, struct netlink_ext_ack *extack);
-int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, struct netlink_ext_ack *extack);
+struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **tb,
+					 struct netlink_ext_ack *extack);
+int sluice_group_configure(struct sluice_group *g, struct nlattr **tb,
+			   struct netlink_ext_ack *extack);
 void sluice_group_destroy(struct sluice_group *g);
 struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *name,
 					    struct netlink_ext_ack *extack);
@@ -372,15 +398,15 @@ void sluice_group_rings_remove(struct sluice_group *g, struct sluice_ring *ring)
 const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g);
 
 /* steer.c */
-u32 sluice_steer_hash(const struct sluice_group_conf *conf, const struct sluice_msg *msg, struct sk_buff *skb,
-		      u32 seed);
+u32 sluice_steer_hash(const struct sluice_group_conf *conf, const struct sluice_msg *msg,
+		      struct sk_buff *skb, u32 seed);
 bool sluice_group_submit(struct sluice_group *g, struct sk_buff *skb, bool fresh);
 
 /* backlog.c */
 void sluice_backlog_init(struct sluice_group *g);
 void sluice_backlog_fini(struct sluice_group *g);
-bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf, struct sk_buff *skb,
-			   enum sluice_outcome *why);
+bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf,
+			   struct sk_buff *skb, enum sluice_outcome *why);
 void sluice_backlog_uncharge(struct sluice_group *g, const struct sk_buff *skb);
 void sluice_backlog_add(struct sluice_group *g, struct sk_buff *skb);
 void sluice_backlog_run(struct sluice_group *g);
@@ -424,14 +450,14 @@ void sluice_udp_release(struct sluice_listener *l);
 /* udp_tx.c */
 struct sluice_routes *sluice_routes_create(void);
 void sluice_routes_flush(struct sluice_routes *r);
-int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req, const void *data,
-		     u32 len, bool last);
+int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req,
+		     const void *data, u32 len, bool last);
 
 /* netlink.c */
 int sluice_netlink_init(void);
 void sluice_netlink_fini(void);
-void sluice_event(struct sluice_net *sn, enum sluice_event kind, const char *name, struct sluice_ring *ring,
-		  u64 count);
+void sluice_event(struct sluice_net *sn, enum sluice_event kind, const char *name,
+		  struct sluice_ring *ring, u64 count);
 
 /* Payload of a request: what follows the UDP header. */
 #define SLUICE_UDP_HLEN 8

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Walks everything the kernel holds of a namespace: to cancel, to repoint, and to read the ledger at one instant. */
+/*
+ * Walks everything the kernel holds of a namespace: to cancel, to repoint, and to read the ledger
+ * at one instant.
+ */
 #include <linux/stop_machine.h>
 
 #include "sluice.h"
 
 /* Drop what @fn took; the caller holds @q's lock. */
-static u32 visit_queue(struct sk_buff_head *q, struct sluice_group *g, sluice_visit_fn fn, void *arg)
+static u32 visit_queue(struct sk_buff_head *q, struct sluice_group *g, sluice_visit_fn fn,
+		       void *arg)
 {
 	struct sk_buff *skb, *next;
 	u32 taken = 0;
@@ -74,7 +78,8 @@ static void visit_all(struct sluice_net *sn, sluice_visit_fn fn, void *arg, bool
 /**
  * sluice_net_visit() - show every request that lies in a backlog or a published slot to @fn
  * @sn: namespace; sluice_mutex is held
- * @fn: returns true to have the request taken out and freed; it has counted its outcome then. Called under the lock
+ * @fn: returns true to have the request taken out and freed; it has counted its outcome then.
+ *	Called under the lock
  *	of the list or ring, bottom halves disabled; must not sleep or take either kind of lock
  * @arg: for @fn
  *
@@ -193,7 +198,8 @@ static int snapshot_take(void *arg)
 /**
  * sluice_net_snapshot() - fill the ledgers of all objects of a namespace
  * @sn: namespace; sluice_mutex is held, and the ledgers are valid while it is
- * @exact: stop all CPUs, so that no section is half done: only then do the sums have to close. Costs a pause of some
+ * @exact: stop all CPUs, so that no section is half done: only then do the sums have to close.
+ *	Costs a pause of some
  *	microseconds and some nanoseconds for each slot and rule
  *
  * In the stopped machine no spinlock is held by anyone: their holders run with preemption disabled.
@@ -202,7 +208,7 @@ static int snapshot_take(void *arg)
  */
 int sluice_net_snapshot(struct sluice_net *sn, bool exact)
 {
-	struct snapshot snap = { .sn = sn, .stopped = exact };
+	struct snapshot snap = {.sn = sn, .stopped = exact};
 
 	lockdep_assert_held(&sluice_mutex);
 	if (exact)

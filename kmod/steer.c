@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Steering: which ring of a group a request is offered to, and what happens if none will have it. */
+/*
+ * Steering: which ring of a group a request is offered to, and what happens if none will have it.
+ */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/jhash.h>
@@ -10,10 +12,11 @@
 
 static u32 flow_hash(const struct sk_buff *skb, u32 seed)
 {
-	u32 ports = *(const u32 *)udp_hdr(skb);	/* source and destination */
+	u32 ports = *(const u32 *)udp_hdr(skb); /* source and destination */
 
 	if (skb->protocol == htons(ETH_P_IP))
-		return jhash_3words((__force u32)ip_hdr(skb)->saddr, (__force u32)ip_hdr(skb)->daddr, ports, seed);
+		return jhash_3words((__force u32)ip_hdr(skb)->saddr,
+				    (__force u32)ip_hdr(skb)->daddr, ports, seed);
 	return jhash_2words(jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 8, seed), ports, seed);
 }
 
@@ -24,8 +27,8 @@ static u32 flow_hash(const struct sk_buff *skb, u32 seed)
  * @skb: the same message
  * @seed: the group's, for flows; keys are hashed with seed 0 so that consumers can compute the same
  */
-u32 sluice_steer_hash(const struct sluice_group_conf *conf, const struct sluice_msg *msg, struct sk_buff *skb,
-		      u32 seed)
+u32 sluice_steer_hash(const struct sluice_group_conf *conf, const struct sluice_msg *msg,
+		      struct sk_buff *skb, u32 seed)
 {
 	u32 hash;
 
@@ -42,7 +45,8 @@ static void refuse(struct sluice_group *g, struct sk_buff *skb, enum sluice_outc
 }
 
 /* Late binding: the request goes to the group's backlog. Takes @skb. */
-static void enqueue(struct sluice_group *g, const struct sluice_group_conf *conf, struct sk_buff *skb)
+static void enqueue(struct sluice_group *g, const struct sluice_group_conf *conf,
+		    struct sk_buff *skb)
 {
 	enum sluice_outcome why;
 
@@ -55,8 +59,12 @@ static void enqueue(struct sluice_group *g, const struct sluice_group_conf *conf
 	sluice_backlog_run(g);
 }
 
-/* The ring with the fewest requests, or the first with room from a moving start; NULL: none has room. */
-static struct sluice_ring *pick_free(struct sluice_group *g, const struct sluice_rings *set, bool least)
+/*
+ * The ring with the fewest requests, or the first with room from a moving start; NULL: none has
+ * room.
+ */
+static struct sluice_ring *pick_free(struct sluice_group *g, const struct sluice_rings *set,
+				     bool least)
 {
 	u32 i, at, start = least ? 0 : (u32)atomic_read(&g->rr) % set->n;
 	struct sluice_ring *best = NULL;
@@ -93,7 +101,8 @@ static struct sluice_ring *pick_bound(struct sluice_group *g, const struct sluic
 }
 
 /* What an empty group does with a request. Takes @skb. */
-static void no_consumer(struct sluice_group *g, const struct sluice_group_conf *conf, struct sk_buff *skb)
+static void no_consumer(struct sluice_group *g, const struct sluice_group_conf *conf,
+			struct sk_buff *skb)
 {
 	if (conf->no_consumer == SLUICE_NO_CONSUMER_HOLD && conf->hold_ns)
 		enqueue(g, conf, skb);
@@ -101,7 +110,10 @@ static void no_consumer(struct sluice_group *g, const struct sluice_group_conf *
 		refuse(g, skb, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 }
 
-/* Make @skb independent of device, route, connection tracking and security path, as it may stay for long. */
+/*
+ * Make @skb independent of device, route, connection tracking and security path, as it may stay for
+ * long.
+ */
 static void detach_skb(struct sk_buff *skb)
 {
 	skb_orphan(skb);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tracepoints: one at each step of a request and one at its end, with the reason. Patched-out branches when off. */
+/*
+ * Tracepoints: one at each step of a request and one at its end, with the reason. Patched-out
+ * branches when off.
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM sluice
 
@@ -36,7 +39,8 @@ TRACE_EVENT(sluice_received,
 );
 
 TRACE_EVENT(sluice_waiting,
-	TP_PROTO(const struct sk_buff *skb, const struct sluice_group *g, const struct sluice_ring *ring),
+	TP_PROTO(const struct sk_buff *skb, const struct sluice_group *g,
+		 const struct sluice_ring *ring),
 	TP_ARGS(skb, g, ring),
 	TP_STRUCT__entry(
 		__field(const void *, skb)
@@ -94,8 +98,9 @@ TRACE_EVENT(sluice_response,
 		__entry->gen = resp->gen;
 		__entry->verdict = verdict;
 	),
-	TP_printk("ring=%u slot=%u data=%u len=%u flags=%x gen=%u verdict=%d", __entry->ring, __entry->slot,
-		  __entry->data, __entry->len, __entry->flags, __entry->gen, __entry->verdict)
+	TP_printk("ring=%u slot=%u data=%u len=%u flags=%x gen=%u verdict=%d", __entry->ring,
+		  __entry->slot, __entry->data, __entry->len, __entry->flags, __entry->gen,
+		  __entry->verdict)
 );
 
 TRACE_EVENT(sluice_outcome,
@@ -115,8 +120,9 @@ TRACE_EVENT(sluice_outcome,
 		__entry->outcome = outcome;
 		__entry->arrival = req->arrival;
 	),
-	TP_printk("listener=%u rule=%u ring=%u outcome=%s arrival_ns=%llu", __entry->listener, __entry->rule,
-		  __entry->ring, __print_symbolic(__entry->outcome, SLUICE_OUTCOMES(SLUICE_X_SYMBOL) { -1, "" }),
+	TP_printk("listener=%u rule=%u ring=%u outcome=%s arrival_ns=%llu", __entry->listener,
+		  __entry->rule, __entry->ring,
+		  __print_symbolic(__entry->outcome, SLUICE_OUTCOMES(SLUICE_X_SYMBOL) { -1, "" }),
 		  __entry->arrival)
 );
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The way back: takes a consumer's responses, checks them, sends them; the ring's thread, and the kick. */
+/*
+ * The way back: takes a consumer's responses, checks them, sends them; the ring's thread, and the
+ * kick.
+ */
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -7,9 +10,9 @@
 #include "sluice.h"
 #include "trace.h"
 
-#define BATCH		32	/* responses taken in one section */
-#define SPINS		256	/* empty looks at the queue before the thread naps */
-#define NAP_NS		(20 * NSEC_PER_USEC)
+#define BATCH  32  /* responses taken in one section */
+#define SPINS  256 /* empty looks at the queue before the thread naps */
+#define NAP_NS (20 * NSEC_PER_USEC)
 
 /* One response entry on its way: the kernel's copy, its verdict, and the request it answers. */
 struct answer {
@@ -32,12 +35,13 @@ static void load(const struct sluice_ring *ring, u32 index, struct sluice_respon
 
 static bool flags_ok(u16 flags)
 {
-	return !(flags & ~SLUICE_RESP_ALL) && (!(flags & SLUICE_RESP_MORE) || flags == SLUICE_RESP_MORE);
+	return !(flags & ~SLUICE_RESP_ALL) &&
+	       (!(flags & SLUICE_RESP_MORE) || flags == SLUICE_RESP_MORE);
 }
 
 /*
- * Judge an entry and take its request out of the slot, which becomes the transmit context's (ANSWERED).
- * The ring's lock is held.
+ * Judge an entry and take its request out of the slot, which becomes the transmit context's
+ * (ANSWERED). The ring's lock is held.
  */
 static void take(struct sluice_ring *ring, struct answer *a)
 {
@@ -55,8 +59,8 @@ static void take(struct sluice_ring *ring, struct answer *a)
 }
 
 /*
- * Take up to @max entries from @head on. One that says MORE is a batch of its own: its slot goes back to the
- * consumer before the next entry, which may name the same slot.
+ * Take up to @max entries from @head on. One that says MORE is a batch of its own: its slot goes
+ * back to the consumer before the next entry, which may name the same slot.
  */
 static u32 take_batch(struct sluice_ring *ring, struct answer *a, u32 head, u32 max)
 {
@@ -95,8 +99,8 @@ static int send(struct sluice_ring *ring, const struct answer *a, bool last)
 {
 	struct sluice_listener *l = sluice_req(a->skb)->rule->listener;
 
-	return sluice_udp_reply(l, ring->routes, a->skb, sluice_ring_slot(ring, a->resp.data) + 1, a->resp.len,
-				last);
+	return sluice_udp_reply(l, ring->routes, a->skb, sluice_ring_slot(ring, a->resp.data) + 1,
+				a->resp.len, last);
 }
 
 /* End the request as its consumer says. Takes a->skb. */
@@ -116,11 +120,15 @@ static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
 	} else {
 		stamps(sluice_ring_slot(ring, a->resp.slot), &req, now);
 		err = send(ring, a, true);
-		sluice_req_finish(&req, ring, err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
+		sluice_req_finish(&req, ring,
+				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
 	}
 }
 
-/* Send one datagram of several and give the slot back to its consumer, unless the listener goes meanwhile. */
+/*
+ * Send one datagram of several and give the slot back to its consumer, unless the listener goes
+ * meanwhile.
+ */
 static void send_more(struct sluice_ring *ring, struct answer *a)
 {
 	bool cancelled = false;
@@ -201,8 +209,8 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
  * @ring: set up; tx_lock is held
  * @budget: how many at the most
  *
- * An impossible tail breaks the ring: nothing of its consumer can be believed any more. It is detached by a work item,
- * since that needs sluice_mutex.
+ * An impossible tail breaks the ring: nothing of its consumer can be believed any more. It is
+ * detached by a work item, since that needs sluice_mutex.
  *
  * Context: process. Return: how many were taken; -EPROTO broken; -ENODEV detached.
  */
@@ -215,7 +223,8 @@ int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
 		return -ENODEV;
 	if (ring->broken)
 		return -EPROTO;
-	if (!sluice_resp_ready(ring->u_resp_tail, ring->resp_head, ring->map.resp_entries, &ready)) {
+	if (!sluice_resp_ready(ring->u_resp_tail, ring->resp_head, ring->map.resp_entries,
+			       &ready)) {
 		ring->broken = true;
 		ring->bad_responses++;
 		sluice_ring_state(ring, SLUICE_STATE_BROKEN, 0);
@@ -239,15 +248,17 @@ static void sleep_until_kicked(struct sluice_ring *ring)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
 	sluice_ring_state(ring, SLUICE_STATE_NEED_KICK, 0);
-	if (!responses_pending(ring) && !test_and_clear_bit(0, &ring->tx_kick) && !kthread_should_stop())
+	if (!responses_pending(ring) && !test_and_clear_bit(0, &ring->tx_kick) &&
+	    !kthread_should_stop())
 		schedule();
 	__set_current_state(TASK_RUNNING);
 	sluice_ring_state(ring, 0, SLUICE_STATE_NEED_KICK);
 }
 
 /*
- * Without a request in the consumer's hands there will be no response: sleep until one is published. tx_sleeping is
- * ordered before the look at the slots by the full barrier in set_current_state(); the publisher's is W1.
+ * Without a request in the consumer's hands there will be no response: sleep until one is
+ * published. tx_sleeping is ordered before the look at the slots by the full barrier in
+ * set_current_state(); the publisher's is W1.
  */
 static void sleep_until_published(struct sluice_ring *ring)
 {
@@ -324,7 +335,8 @@ static int tx_thread(void *arg)
 		if (empty < SPINS)
 			empty++;
 		else if (ring->flags & SLUICE_RING_TX_ADAPTIVE)
-			last = READ_ONCE(ring->last_kick) > last ? READ_ONCE(ring->last_kick) : last;
+			last = READ_ONCE(ring->last_kick) > last ? READ_ONCE(ring->last_kick) :
+								   last;
 	}
 	return 0;
 }
@@ -367,10 +379,11 @@ void sluice_tx_stop(struct sluice_ring *ring)
  * sluice_tx_kick() - a consumer asks to have its responses sent now
  * @ring: ring of an open file
  *
- * They are sent in the caller's own time. Kicks that come faster than the thread's idle time wake the adaptive thread,
- * which then polls and asks for no more of them.
+ * They are sent in the caller's own time. Kicks that come faster than the thread's idle time wake
+ * the adaptive thread, which then polls and asks for no more of them.
  *
- * Context: process. Return: how many were sent; -EINVAL not set up; -EINTR; -EPROTO broken; -ENODEV detached.
+ * Context: process. Return: how many were sent; -EINVAL not set up; -EINTR; -EPROTO broken; -ENODEV
+ * detached.
  */
 int sluice_tx_kick(struct sluice_ring *ring)
 {
@@ -395,7 +408,8 @@ int sluice_tx_kick(struct sluice_ring *ring)
 	mutex_unlock(&ring->tx_lock);
 	if (n < 0)
 		return n;
-	if ((ring->flags & SLUICE_RING_TX_ADAPTIVE) && now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC) {
+	if ((ring->flags & SLUICE_RING_TX_ADAPTIVE) &&
+	    now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC) {
 		set_bit(0, &ring->tx_kick);
 		wake_up_process(ring->task);
 	}

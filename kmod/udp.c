@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UDP ingress: takes over a socket's datagrams below its receive queue, classifies them, sends them on their way. */
+/*
+ * UDP ingress: takes over a socket's datagrams below its receive queue, classifies them, sends them
+ * on their way.
+ */
 #include <linux/file.h>
 #include <linux/in6.h>
 #include <linux/ip.h>
@@ -13,7 +16,10 @@
 
 #include "sluice.h"
 
-/* An encapsulation type of its own: the stack only asks whether it is 0, or one of those it handles itself. */
+/*
+ * An encapsulation type of its own: the stack only asks whether it is 0, or one of those it handles
+ * itself.
+ */
 #define ENCAP_TYPE 0x5c
 
 /*
@@ -45,8 +51,8 @@ static int describe(const struct sk_buff *skb, struct sluice_msg *msg, u8 *buf, 
 }
 
 /* Send a request where its rule says. Return: false if the socket shall have it. */
-static bool dispatch(struct sluice_listener *l, const struct sluice_verdict_to *to, const struct sluice_msg *msg,
-		     struct sk_buff *skb)
+static bool dispatch(struct sluice_listener *l, const struct sluice_verdict_to *to,
+		     const struct sluice_msg *msg, struct sk_buff *skb)
 {
 	struct sluice_req *req = sluice_req(skb);
 	struct sluice_group *g;
@@ -82,7 +88,8 @@ static bool dispatch(struct sluice_listener *l, const struct sluice_verdict_to *
 }
 
 /*
- * The socket's encapsulation hook: routing, firewall, socket lookup and checksum are done. skb->data is the UDP header.
+ * The socket's encapsulation hook: routing, firewall, socket lookup and checksum are done.
+ * skb->data is the UDP header.
  * Context: softirq. Return: 0 taken, 1 the socket shall have it.
  */
 static int encap_rcv(struct sock *sk, struct sk_buff *skb)
@@ -129,7 +136,8 @@ static int check_address(struct nlattr **tb, struct netlink_ext_ack *extack)
 	struct nlattr *addr = tb[SLUICE_A_LISTENER_ADDR];
 
 	if (!addr || !tb[SLUICE_A_LISTENER_PORT]) {
-		NL_SET_ERR_MSG(extack, "listener needs an address and a port, or the fd of a bound UDP socket");
+		NL_SET_ERR_MSG(extack,
+			       "give an address and a port, or the fd of a bound UDP socket");
 		return -EINVAL;
 	}
 	if (nla_len(addr) != 4 && nla_len(addr) != 16) {
@@ -137,7 +145,8 @@ static int check_address(struct nlattr **tb, struct netlink_ext_ack *extack)
 		return -EINVAL;
 	}
 	if (nla_len(addr) == 4 && tb[SLUICE_A_LISTENER_V6ONLY]) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_V6ONLY], "v6only goes with an IPv6 address");
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_V6ONLY],
+				    "v6only goes with an IPv6 address");
 		return -EINVAL;
 	}
 	return 0;
@@ -145,8 +154,8 @@ static int check_address(struct nlattr **tb, struct netlink_ext_ack *extack)
 
 static int bind_socket(struct socket *sock, const struct sluice_listener *l)
 {
-	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons(l->port) };
-	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons(l->port) };
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(l->port)};
 
 	if (l->addr_len == 4) {
 		memcpy(&a4.sin_addr, l->addr, 4);
@@ -161,7 +170,8 @@ static int bind_socket(struct socket *sock, const struct sluice_listener *l)
 static void bind_refused(int err, struct netlink_ext_ack *extack)
 {
 	if (err == -EADDRINUSE)
-		NL_SET_ERR_MSG(extack, "address and port are taken: by a socket, or another listener");
+		NL_SET_ERR_MSG(extack,
+			       "address and port are taken: by a socket, or another listener");
 	else if (err == -EADDRNOTAVAIL)
 		NL_SET_ERR_MSG(extack, "the address is not one of this namespace's");
 }
@@ -188,7 +198,8 @@ int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlin
 	l->v6only = tb[SLUICE_A_LISTENER_V6ONLY];
 	if (tb[SLUICE_A_LISTENER_IFINDEX])
 		l->ifindex = nla_get_u32(tb[SLUICE_A_LISTENER_IFINDEX]);
-	err = sock_create_kern(l->sn->net, l->addr_len == 4 ? AF_INET : AF_INET6, SOCK_DGRAM, IPPROTO_UDP, &sock);
+	err = sock_create_kern(l->sn->net, l->addr_len == 4 ? AF_INET : AF_INET6, SOCK_DGRAM,
+			       IPPROTO_UDP, &sock);
 	if (err)
 		return err;
 	if (l->addr_len == 16 && l->v6only)
@@ -196,7 +207,8 @@ int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlin
 	if (!err && l->ifindex) {
 		err = sock_bindtoindex(sock->sk, l->ifindex, true);
 		if (err)
-			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_IFINDEX], "no such device");
+			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_IFINDEX],
+					    "no such device");
 	}
 	if (!err) {
 		err = bind_socket(sock, l);
@@ -279,7 +291,8 @@ out:
  * @l: complete but for this
  * @extack: why not
  *
- * Context: may sleep. Return: 0, or -EBUSY if something else has taken the socket over, or its owner closed it.
+ * Context: may sleep. Return: 0, or -EBUSY if something else has taken the socket over, or its
+ * owner closed it.
  */
 int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
 {
@@ -288,7 +301,7 @@ int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
 
 	lock_sock(sk);
 	if (sk->sk_user_data || READ_ONCE(udp_sk(sk)->encap_type)) {
-		NL_SET_ERR_MSG(extack, "the socket is taken already: by another listener, or for encapsulation");
+		NL_SET_ERR_MSG(extack, "taken already: by another listener, or for encapsulation");
 		err = -EBUSY;
 	} else if (sock_flag(sk, SOCK_DEAD)) {
 		NL_SET_ERR_MSG(extack, "the socket has been closed");
@@ -316,8 +329,9 @@ void sluice_udp_detach(struct sluice_listener *l)
 	rcu_assign_sk_user_data(sk, NULL);
 	release_sock(sk);
 	/*
-	 * encap_rcv is left until no section can be between its test of encap_type and the call: the stack tests the
-	 * pointer too, but an adopted socket lives on and must not call into a module that is gone.
+	 * encap_rcv is left until no section can be between its test of encap_type and the call:
+	 * the stack tests the pointer too, but an adopted socket lives on and must not call into a
+	 * module that is gone.
 	 */
 	synchronize_rcu();
 	WRITE_ONCE(udp_sk(sk)->encap_rcv, NULL);

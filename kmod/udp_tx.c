@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UDP egress: turns a request and the bytes of its reply into a datagram from the address the request came to. */
+/*
+ * UDP egress: turns a request and the bytes of its reply into a datagram from the address the
+ * request came to.
+ */
 #include <linux/hash.h>
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -15,20 +18,22 @@
 
 #include "sluice.h"
 
-/* Where a reply goes and where it comes from, read from the request before its skb is used again. */
+/*
+ * Where a reply goes and where it comes from, read from the request before its skb is used again.
+ */
 struct peer {
 	bool v6;
 	union {
 		struct {
-			__be32 saddr;	/* ours */
-			__be32 daddr;	/* the sender's */
+			__be32 saddr; /* ours */
+			__be32 daddr; /* the sender's */
 		} v4;
 		struct {
 			struct in6_addr saddr;
 			struct in6_addr daddr;
 		} a6;
 	};
-	__be16 sport;			/* ours */
+	__be16 sport; /* ours */
 	__be16 dport;
 	u32 ifindex;
 };
@@ -37,7 +42,7 @@ static void read_peer(const struct sk_buff *req, struct peer *p)
 {
 	const struct udphdr *uh = udp_hdr(req);
 
-	memset(p, 0, sizeof(*p));	/* it is compared as a whole */
+	memset(p, 0, sizeof(*p)); /* it is compared as a whole */
 	p->sport = uh->dest;
 	p->dport = uh->source;
 	p->ifindex = sluice_req(req)->ifindex;
@@ -58,9 +63,10 @@ static void read_peer(const struct sk_buff *req, struct peer *p)
 }
 
 /*
- * Routes of late peers, so that a busy ring does not ask the routing tables again for each reply. Policy routing may
- * look at ports, hence they are in the key. A changed table shows in dst_check(); a device that goes takes its routes'
- * hold on it along. Emptied before the ring leaves its namespace.
+ * Routes of late peers, so that a busy ring does not ask the routing tables again for each reply.
+ * Policy routing may look at ports, hence they are in the key. A changed table shows in
+ * dst_check(); a device that goes takes its routes' hold on it along. Emptied before the ring
+ * leaves its namespace.
  */
 #define ROUTES 256
 
@@ -161,7 +167,8 @@ static struct rtable *route4(struct sluice_listener *l, struct peer *p)
 	return rt;
 }
 
-static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *rt, const struct peer *p, u32 len)
+static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *rt,
+		 const struct peer *p, u32 len)
 {
 	struct net *net = sock_net(l->sk);
 	struct iphdr *iph;
@@ -178,7 +185,10 @@ static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = p->v4.saddr;
 	iph->daddr = p->v4.daddr;
-	/* as a socket with path MTU discovery does: whole datagrams may not be fragmented on the way, larger ones are here */
+	/*
+	 * as a socket with path MTU discovery does: whole datagrams may not be fragmented on the
+	 * way, larger ones are here
+	 */
 	if (skb->len <= dst_mtu(&rt->dst)) {
 		iph->frag_off = htons(IP_DF);
 		iph->id = 0;
@@ -215,7 +225,8 @@ static struct dst_entry *route6(struct sluice_listener *l, struct peer *p)
 	return dst;
 }
 
-static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst, const struct peer *p, u32 len)
+static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
+		 const struct peer *p, u32 len)
 {
 	struct ipv6hdr *ip6h;
 
@@ -245,7 +256,8 @@ static struct dst_entry *route(struct sluice_listener *l, struct peer *p)
 	return IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
 }
 
-static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst, const struct peer *p, u32 len)
+static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
+		const struct peer *p, u32 len)
 {
 	if (p->v6)
 		return xmit6(l, skb, dst, p, len);
@@ -269,17 +281,20 @@ static struct dst_entry *route(struct sluice_listener *l, struct peer *p)
 	return IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
 }
 
-static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst, const struct peer *p, u32 len)
+static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
+		const struct peer *p, u32 len)
 {
 	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, len);
 }
 #endif
 
 /*
- * The route to a peer, from the cache if there is one. @ref: the caller has a reference, else the cache keeps one for
- * longer than this section. Chooses our address where the request had none to answer from.
+ * The route to a peer, from the cache if there is one. @ref: the caller has a reference, else the
+ * cache keeps one for longer than this section. Chooses our address where the request had none to
+ * answer from.
  */
-static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_routes *routes, struct peer *p, bool *ref)
+static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_routes *routes,
+				   struct peer *p, bool *ref)
 {
 	u32 mark = READ_ONCE(l->sk->sk_mark), i;
 	struct peer key = *p;
@@ -319,13 +334,13 @@ static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_rout
  * @len: bytes of it, 0 to 65507 less headers; a longer one fails with -EMSGSIZE
  * @last: no further reply follows for this request
  *
- * Leaves from the address the request came to. What local firewall and routing refuse, or a full queue of the device
- * drops at once, is an error; what happens later is the network's.
+ * Leaves from the address the request came to. What local firewall and routing refuse, or a full
+ * queue of the device drops at once, is an error; what happens later is the network's.
  *
  * Context: bottom halves disabled. Return: 0 or -errno.
  */
-int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req, const void *data,
-		     u32 len, bool last)
+int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req,
+		     const void *data, u32 len, bool last)
 {
 	struct sk_buff *skb = NULL;
 	struct dst_entry *dst;
@@ -367,7 +382,7 @@ int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, st
 		skb_dst_set_noref(skb, dst);
 	err = xmit(l, skb, dst, &p, len);
 	rcu_read_unlock();
-	err = net_xmit_eval(err);	/* a macro that looks at its argument twice */
+	err = net_xmit_eval(err); /* a macro that looks at its argument twice */
 out:
 	if (last && req)
 		consume_skb(req);

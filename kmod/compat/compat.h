@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What differs between the kernels that Sluice supports; the only place where their versions are looked at. */
+/*
+ * What differs between the kernels that Sluice supports; the only place where their versions are
+ * looked at.
+ */
 #ifndef SLUICE_COMPAT_H
 #define SLUICE_COMPAT_H
 
@@ -12,7 +15,8 @@
 #endif
 
 /* vm_flags_mod(): bc292ab00f6c ("mm: introduce vma->vm_flags wrapper functions"), 6.3 */
-static inline void sluice_vm_flags(struct vm_area_struct *vma, unsigned long set, unsigned long clear)
+static inline void sluice_vm_flags(struct vm_area_struct *vma, unsigned long set,
+				   unsigned long clear)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 	vm_flags_mod(vma, set, clear);
@@ -21,7 +25,10 @@ static inline void sluice_vm_flags(struct vm_area_struct *vma, unsigned long set
 #endif
 }
 
-/* genl_info_dump(): 5c670a010de4 ("genetlink: allow families to use split ops directly, with info in dumps"), 6.6 */
+/*
+ * genl_info_dump(): 5c670a010de4 ("genetlink: allow families to use split ops directly, with info
+ * in dumps"), 6.6
+ */
 static inline struct nlattr **sluice_dump_attrs(struct netlink_callback *cb)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)

@@ -141,11 +141,11 @@ static u32 probe(const struct sluice_shape *shape, const u64 *key)
 /* Rank plus 1 of the best rule of a run that takes messages of @len bytes, or 0. */
 static u32 run_value(const struct sluice_interval *run, u32 len)
 {
-	u32 low = 1, high = run->upto, mid;
+	u32 low = 1, high = run->prefix_max, mid;
 
 	while (low < high) {
 		mid = (low + high) / 2;
-		if (run[mid].upto < len)
+		if (run[mid].prefix_max < len)
 			low = mid + 1;
 		else
 			high = mid;

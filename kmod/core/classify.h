@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Rule sets: compile matches into hashed tables, find the rule that takes a message, extract steering keys. */
+/*
+ * Rule sets: compile matches into hashed tables, find the rule that takes a message, extract
+ * steering keys.
+ */
 #ifndef SLUICE_CORE_CLASSIFY_H
 #define SLUICE_CORE_CLASSIFY_H
 
@@ -31,10 +34,11 @@ struct sluice_word {
 };
 
 /*
- * Tokens: the message from byte @offset on, up to the first CR or LF or its end, cut at @delim. If @delim is a space
- * or a tab, runs of it count as one and leading ones are skipped; any other delimiter separates at each place, and
- * tokens may be empty. Tokens are counted from 0. Only the first SLUICE_DEPTH_MAX bytes of the message are looked
- * at: a token that does not end there is not matched.
+ * Tokens: the message from byte @offset on, up to the first CR or LF or its end, cut at @delim. If
+ * @delim is a space or a tab, runs of it count as one and leading ones are skipped; any other
+ * delimiter separates at each place, and tokens may be empty. Tokens are counted from 0. Only the
+ * first SLUICE_DEPTH_MAX bytes of the message are looked at: a token that does not end there is not
+ * matched.
  */
 struct sluice_token {
 	u16 offset;
@@ -120,7 +124,8 @@ struct sluice_key {
 
 int sluice_key_check(const struct sluice_key *key, const char **text);
 u32 sluice_key_depth(const struct sluice_key *key);
-bool sluice_key_hash(const struct sluice_key *key, const struct sluice_msg *msg, u32 seed, u32 *hash);
+bool sluice_key_hash(const struct sluice_key *key, const struct sluice_msg *msg, u32 seed,
+		     u32 *hash);
 u32 sluice_hash_bytes(const u8 *data, u32 len, u32 seed);
 
 /* Reduce a 32-bit hash to 0..n-1 without a division. */

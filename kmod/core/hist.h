@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Log-linear histograms of nanoseconds: which bucket a value falls in, and what a bucket stands for. */
+/*
+ * Log-linear histograms of nanoseconds: which bucket a value falls in, and what a bucket stands
+ * for.
+ */
 #ifndef SLUICE_CORE_HIST_H
 #define SLUICE_CORE_HIST_H
 
 #include "port.h"
 
 /*
- * Values below 2^SUB_BITS have a bucket each; above, every power of two is cut into 2^SUB_BITS equal buckets, so a
- * bucket is at most 1/16 of its lower bound wide. Values of 2^MAX_BITS and more (18 minutes) fall in the last bucket.
+ * Values below 2^SUB_BITS have a bucket each; above, every power of two is cut into 2^SUB_BITS
+ * equal buckets, so a bucket is at most 1/16 of its lower bound wide. Values of 2^MAX_BITS and more
+ * (18 minutes) fall in the last bucket.
  */
 #define SLUICE_HIST_SUB_BITS	4
 #define SLUICE_HIST_MAX_BITS	40
-#define SLUICE_HIST_BUCKETS	((SLUICE_HIST_MAX_BITS - SLUICE_HIST_SUB_BITS + 1) << SLUICE_HIST_SUB_BITS)
+#define SLUICE_HIST_BUCKETS	((SLUICE_HIST_MAX_BITS - SLUICE_HIST_SUB_BITS + 1) << \
+				 SLUICE_HIST_SUB_BITS)
 
 static inline u32 sluice_hist_bucket(u64 ns)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The few kernel facilities that kmod/core/ uses, mapped to the kernel or to plain C for native builds. */
+/*
+ * The few kernel facilities that kmod/core/ uses, mapped to the kernel or to plain C for native
+ * builds.
+ */
 #ifndef SLUICE_CORE_PORT_H
 #define SLUICE_CORE_PORT_H
 

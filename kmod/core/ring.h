@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Index arithmetic and every memory barrier of the mapped rings, for the kernel's side and the library's. */
+/*
+ * Index arithmetic and every memory barrier of the mapped rings, for the kernel's side and the
+ * library's.
+ */
 #ifndef SLUICE_CORE_RING_H
 #define SLUICE_CORE_RING_H
 
@@ -8,26 +11,30 @@
 /*
  * Two queues of free-running u32 indices over power-of-two arrays:
  *
- *   request queue    kernel stores tail     consumer keeps head (its copy in the user page is advisory)
+ * request queue    kernel stores tail     consumer keeps head (its copy in the user page is
+ * advisory)
  *   response queue   consumer stores tail   kernel stores head
  *
- * The labelled pairs. A store-release orders all earlier accesses before the index; a load-acquire orders all later
- * accesses after it.
+ * The labelled pairs. A store-release orders all earlier accesses before the index; a load-acquire
+ * orders all later accesses after it.
  *
- *   R1 release req_tail     -> R2 acquire req_tail    Without it the consumer reads a slot's header, payload or queue
- *                                                     entry before the kernel wrote it: another request's bytes.
- *   S1 release resp_tail    -> S2 acquire resp_tail   Without it the kernel sends a reply, or reads a response entry,
- *                                                     that is not yet written; or overwrites a freed slot while the
+ * R1 release req_tail     -> R2 acquire req_tail    Without it the consumer reads a slot's header,
+ * payload or queue
+ * entry before the kernel wrote it: another request's bytes.
+ * S1 release resp_tail    -> S2 acquire resp_tail   Without it the kernel sends a reply, or reads a
+ * response entry,
+ * that is not yet written; or overwrites a freed slot while the
  *                                                     consumer still reads it.
- *   H1 release resp_head    -> H2 acquire resp_head   Without it the consumer overwrites a response entry or a reply
+ * H1 release resp_head    -> H2 acquire resp_head   Without it the consumer overwrites a response
+ * entry or a reply
  *                                                     slot that the kernel still reads.
  *   W1 full: req_tail, need_wakeup <-> W2 full: need_wakeup, req_tail
- *                                                     Store buffering. Without either the kernel can miss that the
- *                                                     consumer goes to sleep while the consumer misses the request:
+ * Store buffering. Without either the kernel can miss that the
+ * consumer goes to sleep while the consumer misses the request:
  *                                                     it sleeps on a full queue.
  *   K1 full: NEED_KICK, resp_tail <-> K2 full: resp_tail, state
- *                                                     The same for responses: the kernel's thread sleeps while the
- *                                                     consumer believes that it polls, and the answers stay.
+ * The same for responses: the kernel's thread sleeps while the
+ * consumer believes that it polls, and the answers stay.
  */
 
 /* Each barrier has a number so that a native test can weaken it and must then fail. */
@@ -83,8 +90,8 @@ static inline void sluice_rq_push(u32 *entries, u32 mask, u32 *shared, u32 *tail
  * sluice_rq_wake_ticket() - after publishing: the ticket of a consumer that says it sleeps
  * @need_wakeup: in the user page
  *
- * Return: 0 if the consumer is awake. Otherwise its ticket, a value it changes each time it goes to sleep, so that
- * one sleep is woken once however many requests follow.
+ * Return: 0 if the consumer is awake. Otherwise its ticket, a value it changes each time it goes to
+ * sleep, so that one sleep is woken once however many requests follow.
  */
 static inline u32 sluice_rq_wake_ticket(const u32 *need_wakeup)
 {
@@ -105,7 +112,8 @@ static inline u32 sluice_rq_ready(const u32 *shared, u32 head)
 }
 
 /**
- * sluice_rq_sleep_begin() - say that the consumer is about to sleep; the caller must look at all tails once more
+ * sluice_rq_sleep_begin() - say that the consumer is about to sleep; the caller must look at all
+ * tails once more
  * @need_wakeup: in the user page
  * @ticket: the consumer's ticket, counted up here and never 0
  */
@@ -181,8 +189,9 @@ static inline void sluice_state_ask_kick(u32 *state, u32 bits)
 }
 
 /*
- * A flag that is set once, after what it stands for was written (P1 release), and tested before that is read
- * (P2 acquire). Without either a call that races with the ring's set-up sees members that are not yet written.
+ * A flag that is set once, after what it stands for was written (P1 release), and tested before
+ * that is read (P2 acquire). Without either a call that races with the ring's set-up sees members
+ * that are not yet written.
  */
 static inline void sluice_flag_set(u32 *flag)
 {

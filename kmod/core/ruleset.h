@@ -8,9 +8,9 @@
 /*
  * Rules are ranked by (order, index); a rank stands for a rule inside the set. Rules that look at
  * the same fields under the same masks form a shape. A shape has one hash table; the key is what
- * the fields hold, as 64-bit words. So a lookup costs a probe for each shape, whatever the number of
- * rules. Length ranges are no part of the key: behind a key stands one rank, or a run of disjoint
- * length intervals with the best rank of each.
+ * the fields hold, as 64-bit words. So a lookup costs a probe for each shape, whatever the number
+ * of rules. Length ranges are no part of the key: behind a key stands one rank, or a run of
+ * disjoint length intervals with the best rank of each.
  *
  * A set is immutable once compiled, and may be read by any number of CPUs.
  */
@@ -44,7 +44,7 @@ struct sluice_field {
 #define SLUICE_VALUE_RUN	0x80000000U
 
 struct sluice_interval {
-	u32 upto;	/* inclusive; in a run's first entry: number of intervals */
+	u32 prefix_max;	/* inclusive; in a run's first entry: number of intervals */
 	u32 value;	/* rank plus 1, or 0: no rule */
 };
 

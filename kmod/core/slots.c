@@ -76,7 +76,8 @@ void sluice_slots_fini(struct sluice_slots *s)
  * @s: slots; the ring's lock is held
  * @len: payload bytes needed, at most sluice_slots_max()
  *
- * Return: a slot, RESERVED; or SLUICE_SLOTS_NONE if the window is used up or no fitting slot is free.
+ * Return: a slot, RESERVED; or SLUICE_SLOTS_NONE if the window is used up or no fitting slot is
+ * free.
  */
 u32 sluice_slots_reserve(struct sluice_slots *s, u32 len)
 {
@@ -97,7 +98,9 @@ u32 sluice_slots_reserve(struct sluice_slots *s, u32 len)
 	return SLUICE_SLOTS_NONE;
 }
 
-/* Put a slot that is not FREE back on its list; its generation moves on. The ring's lock is held. */
+/*
+ * Put a slot that is not FREE back on its list; its generation moves on. The ring's lock is held.
+ */
 void sluice_slots_free(struct sluice_slots *s, u32 slot)
 {
 	struct sluice_slots_class *k = &s->class[s->class_of[slot]];
@@ -116,7 +119,8 @@ void sluice_slots_free(struct sluice_slots *s, u32 slot)
  * @data: slot that holds the reply; any value
  * @len: bytes of the reply; any value
  */
-enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u16 gen, u32 data, u32 len)
+enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u16 gen, u32 data,
+				       u32 len)
 {
 	if (slot >= s->total || s->gen[slot] != gen)
 		return SLUICE_VERDICT_STALE;
@@ -125,7 +129,8 @@ enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u
 	if (s->state[slot] != SLUICE_SLOT_PUBLISHED)
 		return SLUICE_VERDICT_STALE;
 	if (data < s->total) {
-		if (s->state[data] != SLUICE_SLOT_PUBLISHED && s->state[data] != SLUICE_SLOT_CANCELLED)
+		if (s->state[data] != SLUICE_SLOT_PUBLISHED &&
+		    s->state[data] != SLUICE_SLOT_CANCELLED)
 			return SLUICE_VERDICT_BAD_DATA;
 		if (len > s->class[s->class_of[data]].size)
 			return SLUICE_VERDICT_BAD_DATA;

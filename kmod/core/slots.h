@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Slot states and free lists of one ring: what the kernel knows of each slot, out of the consumer's reach. */
+/*
+ * Slot states and free lists of one ring: what the kernel knows of each slot, out of the consumer's
+ * reach.
+ */
 #ifndef SLUICE_CORE_SLOTS_H
 #define SLUICE_CORE_SLOTS_H
 
@@ -10,12 +13,14 @@
  *
  *   FREE       kernel, on a free list              reserve -> RESERVED
  *   RESERVED   the CPU that reserved it; it copies  publish -> PUBLISHED
- *   PUBLISHED  consumer                            answer -> ANSWERED; cancel -> CANCELLED; revoke -> RESERVED
+ * PUBLISHED  consumer                            answer -> ANSWERED; cancel -> CANCELLED; revoke ->
+ * RESERVED
  *   ANSWERED   the transmit context, reading the reply   free -> FREE
- *   CANCELLED  consumer still (it may be reading); already counted as cancelled   answer -> ANSWERED, nothing is sent
+ * CANCELLED  consumer still (it may be reading); already counted as cancelled   answer -> ANSWERED,
+ * nothing is sent
  *
- * Every transition is made under the ring's lock. RESERVED and ANSWERED last only within one section with bottom
- * halves disabled.
+ * Every transition is made under the ring's lock. RESERVED and ANSWERED last only within one
+ * section with bottom halves disabled.
  */
 enum sluice_slot_state {
 	SLUICE_SLOT_FREE,
@@ -47,7 +52,8 @@ struct sluice_slots {
 	u32 reply_size;
 	u8 *state;		/* [total] */
 	u8 *class_of;		/* [total] */
-	u16 *gen;		/* [total] generation of the request in the slot; counted up when freed */
+	/* [total] generation of the request in the slot; counted up when freed */
+	u16 *gen;
 };
 
 struct sluice_slots_conf {
@@ -61,8 +67,10 @@ struct sluice_slots_conf {
 /* What the consumer's response means, after checking it against the kernel's own state. */
 enum sluice_verdict {
 	SLUICE_VERDICT_OK,		/* request is the consumer's; take it */
-	SLUICE_VERDICT_CANCELLED,	/* was cancelled meanwhile; slot comes back, nothing is sent */
-	SLUICE_VERDICT_STALE,		/* not the consumer's, or another generation: ignore, count */
+	/* was cancelled meanwhile; slot comes back, nothing is sent */
+	SLUICE_VERDICT_CANCELLED,
+	/* not the consumer's, or another generation: ignore, count */
+	SLUICE_VERDICT_STALE,
 	SLUICE_VERDICT_BAD_DATA,	/* request is right but the reply's slot or length is not */
 };
 
@@ -70,7 +78,8 @@ int sluice_slots_init(struct sluice_slots *s, const struct sluice_slots_conf *co
 void sluice_slots_fini(struct sluice_slots *s);
 u32 sluice_slots_reserve(struct sluice_slots *s, u32 len);
 void sluice_slots_free(struct sluice_slots *s, u32 slot);
-enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u16 gen, u32 data, u32 len);
+enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u16 gen, u32 data,
+				       u32 len);
 
 static inline void sluice_slots_publish(struct sluice_slots *s, u32 slot)
 {

@@ -161,9 +161,9 @@ static u32 key_value(struct table_build *t, const struct sluice_entry *e, u32 n)
 	for (i = 0; i < m; i++) {
 		if (!used || run[used].value != t->paint[i])
 			run[++used].value = t->paint[i];
-		run[used].upto = i + 1 < m ? t->starts[i + 1] - 1 : U32_MAX;
+		run[used].prefix_max = i + 1 < m ? t->starts[i + 1] - 1 : U32_MAX;
 	}
-	run[0].upto = used;
+	run[0].prefix_max = used;
 	t->nruns += used + 1;
 	return SLUICE_VALUE_RUN | (t->nruns - used - 1);
 }

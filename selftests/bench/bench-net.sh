@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Sourced in the guest: the module, and two namespaces joined by a pair of devices.
 modprobe sluice

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs in the guest, on the instruction clock: cost of an echoed request through sockets and through Sluice.
 set -e
@@ -22,7 +23,7 @@ drop server
 echo_cost send "$rounds" "$size"
 nft delete table netdev bench
 drop client
-for repeat in 1 2 3; do
+for _ in 1 2 3; do
 	for mode in recvmmsg epoll; do
 		echo_cost $mode "$rounds" "$size"
 	done
@@ -50,7 +51,7 @@ ruleset() {
 	}'
 }
 
-for repeat in 1 2 3; do
+for _ in 1 2 3; do
 	for n in 10 10000; do
 		ruleset $n >/tmp/rules
 		sluice apply /tmp/rules

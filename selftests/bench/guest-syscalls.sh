@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs in the guest: how many system calls a consumer makes under load.
 set -e

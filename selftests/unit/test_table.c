@@ -109,7 +109,7 @@ TEST(table_build__65536_nested_ranges)
 	}
 	rs = compile_ranges(m, order, n);
 	EXPECT_EQ(rs->nshapes, 1);
-	EXPECT_LE(rs->shapes[0].runs[0].upto, 2 * n + 1);
+	EXPECT_LE(rs->shapes[0].runs[0].prefix_max, 2 * n + 1);
 	for (i = 0; i < n; i += 251) {
 		EXPECT_EQ(take_length(rs, i), (int)i);
 		EXPECT_EQ(take_length(rs, 2 * n - i), (int)i);

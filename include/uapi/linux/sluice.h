@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
-/* The generic netlink ABI of family "sluice": how listeners, rules, groups and rings are programmed and read. */
+/*
+ * The generic netlink ABI of family "sluice": how listeners, rules, groups and rings are programmed
+ * and read.
+ */
 #ifndef _UAPI_LINUX_SLUICE_H
 #define _UAPI_LINUX_SLUICE_H
 
 /*
- * Everything is per network namespace. Reading needs no privilege but CAP_NET_ADMIN in the namespace's user
- * namespace is needed for every command that changes something, for EXPLAIN, and for an exact STATS_GET. Every
- * refusal carries an extended acknowledgement with a text and, where one is at fault, the attribute.
+ * Everything is per network namespace. Reading needs no privilege but CAP_NET_ADMIN in the
+ * namespace's user namespace is needed for every command that changes something, for EXPLAIN, and
+ * for an exact STATS_GET. Every refusal carries an extended acknowledgment with a text and, where
+ * one is at fault, the attribute.
  *
- * Strings are zero-terminated. Integers are in host order, addresses and bytes to match in network order. Names are
- * 1 to 31 bytes of [A-Za-z0-9_.-]. Times are nanoseconds. docs/netlink/sluice.yaml is the machine-readable form.
+ * Strings are zero-terminated. Integers are in host order, addresses and bytes to match in network
+ * order. Names are 1 to 31 bytes of [A-Za-z0-9_.-]. Times are nanoseconds. docs/netlink/sluice.yaml
+ * is the machine-readable form.
  *
- *	LISTENER_NEW	do	listener set: NAME; ADDR + PORT, or SOCKET_FD; optional IFINDEX V6ONLY ACTION GROUP
- *				REJECT_DATA REJECT_COPY. ACTION (with GROUP) is the default for messages that no rule
+ *	LISTENER_NEW	do	listener set: NAME; ADDR + PORT, or SOCKET_FD; optional IFINDEX
+ *				V6ONLY ACTION GROUP
+ *				REJECT_DATA REJECT_COPY. ACTION (with GROUP) is the default for
+ *				messages that no rule
  *				takes; without it, reject
  *				EEXIST name taken; EADDRINUSE; EADDRNOTAVAIL; ENOENT no such group
- *	LISTENER_SET	do	NAME; optional ACTION GROUP REJECT_DATA REJECT_COPY: what is given replaces
+ *	LISTENER_SET	do	NAME; optional ACTION GROUP REJECT_DATA REJECT_COPY: what is given
+ *				replaces
  *	LISTENER_DEL	do	NAME; its requests in flight are cancelled
  *	LISTENER_GET	do	NAME -> listener set;	dump: all
- *	RULES_SET	do	rules set: LISTENER; RULE any number, in any order; optional GENERATION: refuse with EAGAIN
- *				unless it is the set's current one. Replaces all rules at once. A rule that keeps its
+ *	RULES_SET	do	rules set: LISTENER; RULE any number, in any order; optional
+ *				GENERATION: refuse with EAGAIN
+ *				unless it is the set's current one. Replaces all rules at once. A
+ *				rule that keeps its
  *				id keeps its counters
- *	RULES_GET	dump	LISTENER -> one message per rule: LISTENER, GENERATION, RULE; at least one message, without
+ *	RULES_GET	dump	LISTENER -> one message per rule: LISTENER, GENERATION, RULE; at
+ *				least one message, without
  *				RULE if there are none
  *	GROUP_NEW	do	group set: NAME and options; EEXIST
  *	GROUP_SET	do	NAME and the options to change
@@ -29,10 +40,12 @@
  *	GROUP_GET	do	NAME -> group set;	dump: all
  *	RING_GET	dump	optional GROUP -> ring set
  *	RING_SET	do	ID, STATE with DRAINING set or clear
- *	RING_DEL	do	ID; detaches the ring, its unanswered requests follow the group's crash policy
+ *	RING_DEL	do	ID; detaches the ring, its unanswered requests follow the group's
+ *				crash policy
  *	STATS_GET	dump	stats set; with EXACT all counters come from one instant
  *	HIST_GET	dump	optional GROUP -> hist set, one message per group, class and stage
- *	EXPLAIN		do	explain set: LISTENER MESSAGE; optional ADDR PORT of the sender -> the rule and where it leads
+ *	EXPLAIN		do	explain set: LISTENER MESSAGE; optional ADDR PORT of the sender ->
+ *				the rule and where it leads
  *	EVENT		notification on multicast group "events": event set
  */
 
@@ -100,7 +113,8 @@ enum sluice_steering {
 enum sluice_key_kind {
 	SLUICE_KEY_KIND_FLOW,	/* addresses and ports */
 	SLUICE_KEY_KIND_BYTES,	/* KEY_LEN bytes at KEY_OFFSET */
-	SLUICE_KEY_KIND_TOKEN,	/* token KEY_INDEX, counted from 0, after KEY_OFFSET, cut at KEY_DELIM */
+	/* token KEY_INDEX, counted from 0, after KEY_OFFSET, cut at KEY_DELIM */
+	SLUICE_KEY_KIND_TOKEN,
 	__SLUICE_KEY_KIND_MAX
 };
 
@@ -114,7 +128,8 @@ enum sluice_no_consumer {
 
 /* What happens to the unanswered requests of a ring whose consumer goes away. */
 enum sluice_crash {
-	SLUICE_CRASH_REQUEUE,	/* those it had not taken go to other rings, the taken ones are rejected */
+	/* those it had not taken go to other rings, the taken ones are rejected */
+	SLUICE_CRASH_REQUEUE,
 	SLUICE_CRASH_REISSUE,	/* all go to other rings: at least once */
 	SLUICE_CRASH_REJECT,	/* all are rejected */
 	__SLUICE_CRASH_MAX
@@ -125,7 +140,8 @@ enum sluice_match_kind {
 	SLUICE_MATCH_KIND_LENGTH,	/* message length in [MIN, MAX] */
 	SLUICE_MATCH_KIND_BYTES,	/* WIDTH bytes at OFFSET & MASK == VALUE, network order */
 	SLUICE_MATCH_KIND_TEXT,		/* bytes at OFFSET == WORD */
-	SLUICE_MATCH_KIND_TOKEN,	/* token INDEX after OFFSET cut at DELIM == one of WORD... */
+	/* token INDEX after OFFSET cut at DELIM == one of WORD... */
+	SLUICE_MATCH_KIND_TOKEN,
 	__SLUICE_MATCH_KIND_MAX
 };
 
@@ -152,7 +168,8 @@ enum sluice_event {
 enum {
 	SLUICE_A_LISTENER_UNSPEC,
 	SLUICE_A_LISTENER_NAME,		/* string */
-	SLUICE_A_LISTENER_ID,		/* u32, out: number in the namespace, as in the slot header */
+	/* u32, out: number in the namespace, as in the slot header */
+	SLUICE_A_LISTENER_ID,
 	SLUICE_A_LISTENER_TRANSPORT,	/* u32, enum sluice_transport; default UDP */
 	SLUICE_A_LISTENER_FRAMING,	/* u32, enum sluice_framing; default DATAGRAM */
 	SLUICE_A_LISTENER_ADDR,		/* binary, 4 or 16 bytes */
@@ -161,10 +178,13 @@ enum {
 	SLUICE_A_LISTENER_V6ONLY,	/* flag: an IPv6 wildcard takes no IPv4 */
 	SLUICE_A_LISTENER_SOCKET_FD,	/* u32, in: adopt the caller's own bound UDP socket */
 	SLUICE_A_LISTENER_ADOPTED,	/* flag, out */
-	SLUICE_A_LISTENER_ACTION,	/* u32, enum sluice_action: default for messages no rule takes */
+	/* u32, enum sluice_action: default for messages no rule takes */
+	SLUICE_A_LISTENER_ACTION,
 	SLUICE_A_LISTENER_GROUP,	/* string: group of the default */
-	SLUICE_A_LISTENER_REJECT_DATA,	/* binary, up to SLUICE_REJECT_MAX: the reject reply; empty: none */
-	SLUICE_A_LISTENER_REJECT_COPY,	/* u32: its first n bytes are replaced by the request's first n */
+	/* binary, up to SLUICE_REJECT_MAX: the reject reply; empty: none */
+	SLUICE_A_LISTENER_REJECT_DATA,
+	/* u32: its first n bytes are replaced by the request's first n */
+	SLUICE_A_LISTENER_REJECT_COPY,
 	SLUICE_A_LISTENER_GENERATION,	/* u32, out: of the rule set */
 	SLUICE_A_LISTENER_RULES,	/* u32, out: number of rules */
 	SLUICE_A_LISTENER_CLOSED,	/* flag, out: the owner of the adopted socket closed it */
@@ -177,7 +197,7 @@ enum {
 	SLUICE_A_RULES_UNSPEC,
 	SLUICE_A_RULES_LISTENER,	/* string */
 	SLUICE_A_RULES_GENERATION,	/* u32 */
-	SLUICE_A_RULES_RULE,		/* nest "rule"; any number, at the top level: a nest's length is a u16 */
+	SLUICE_A_RULES_RULE,		/* nest "rule", any number, at the top level */
 	__SLUICE_A_RULES_MAX
 };
 #define SLUICE_A_RULES_MAX (__SLUICE_A_RULES_MAX - 1)
@@ -186,11 +206,12 @@ enum {
 enum {
 	SLUICE_A_RULE_UNSPEC,
 	SLUICE_A_RULE_ID,		/* u32, not 0, unique in the listener */
-	SLUICE_A_RULE_ORDER,		/* u32: lower is looked at first; default 0; ties by position in the message */
+	/* u32: lower is looked at first; default 0; ties by position in the message */
+	SLUICE_A_RULE_ORDER,
 	SLUICE_A_RULE_MATCH,		/* nest "match", up to 8; all must hold; none: everything */
 	SLUICE_A_RULE_ACTION,		/* u32, enum sluice_action */
 	SLUICE_A_RULE_GROUP,		/* string, with ACTION_GROUP */
-	SLUICE_A_RULE_CLASS,		/* string: class in the group, made when first named; default "default" */
+	SLUICE_A_RULE_CLASS,		/* string: class, made when first named */
 	SLUICE_A_RULE_PRIO,		/* u32: request queue, 0 first .. 3; default 1 */
 	SLUICE_A_RULE_DEADLINE,		/* u64: ns after arrival; 0 or absent: none */
 	__SLUICE_A_RULE_MAX
@@ -211,7 +232,8 @@ enum {
 	SLUICE_A_MATCH_VALUE,		/* u64 */
 	SLUICE_A_MATCH_INDEX,		/* u32: 0..255 */
 	SLUICE_A_MATCH_DELIM,		/* u32: a byte; default a space */
-	SLUICE_A_MATCH_WORD,		/* binary, 1 to 32 bytes; up to 16 for a token, 1 for a text */
+	/* binary, 1 to 32 bytes; up to 16 for a token, 1 for a text */
+	SLUICE_A_MATCH_WORD,
 	__SLUICE_A_MATCH_MAX
 };
 #define SLUICE_A_MATCH_MAX (__SLUICE_A_MATCH_MAX - 1)
@@ -227,8 +249,10 @@ enum {
 	SLUICE_A_GROUP_KEY_LEN,		/* u32: 1..64 */
 	SLUICE_A_GROUP_KEY_INDEX,	/* u32: 0..255 */
 	SLUICE_A_GROUP_KEY_DELIM,	/* u32: a byte; default a space */
-	SLUICE_A_GROUP_WINDOW,		/* u32: requests published and unanswered per ring; 0, default: all its slots */
-	SLUICE_A_GROUP_BACKLOG,		/* u32: requests the kernel may keep waiting; default 4096 */
+	/* u32: requests published and unanswered per ring; 0, default: all its slots */
+	SLUICE_A_GROUP_WINDOW,
+	/* u32: requests the kernel may keep waiting; default 4096 */
+	SLUICE_A_GROUP_BACKLOG,
 	SLUICE_A_GROUP_BACKLOG_BYTES,	/* u64: memory they may hold; default 16 MiB */
 	SLUICE_A_GROUP_NO_CONSUMER,	/* u32, enum sluice_no_consumer; default HOLD */
 	SLUICE_A_GROUP_HOLD_NS,		/* u64; default 1 s */
@@ -251,7 +275,8 @@ enum {
 	SLUICE_A_RING_ID,		/* u32 */
 	SLUICE_A_RING_GROUP,		/* string */
 	SLUICE_A_RING_STATE,		/* u32, SLUICE_STATE_* of linux/sluice_ring.h */
-	SLUICE_A_RING_PID,		/* u32: process that set it up, in the reader's pid namespace; 0: not visible */
+	/* u32: process that set it up, in the reader's pid namespace; 0: not visible */
+	SLUICE_A_RING_PID,
 	SLUICE_A_RING_COMM,		/* string */
 	SLUICE_A_RING_TX,		/* u32, SLUICE_RING_TX_* */
 	SLUICE_A_RING_SLOTS,		/* u32 */
@@ -278,24 +303,27 @@ enum sluice_object {
 };
 
 /*
- * Rules that were replaced fold their counters into one more rule object of their listener, with RETIRED set; the
- * group keeps a ring object with RETIRED set for rings that left. Requests that never reached a group are counted by
- * listener and rule alone.
+ * Rules that were replaced fold their counters into one more rule object of their listener, with
+ * RETIRED set; the group keeps a ring object with RETIRED set for rings that left. Requests that
+ * never reached a group are counted by listener and rule alone.
  */
 
 /* attribute set "stats" */
 enum {
 	SLUICE_A_STATS_UNSPEC,
-	SLUICE_A_STATS_EXACT,		/* flag, in: stop all CPUs for an instant and read everything then */
+	/* flag, in: stop all CPUs for an instant and read everything then */
+	SLUICE_A_STATS_EXACT,
 	SLUICE_A_STATS_OBJECT,		/* u32, enum sluice_object */
 	SLUICE_A_STATS_ID,		/* u32 */
 	SLUICE_A_STATS_NAME,		/* string */
 	SLUICE_A_STATS_PARENT,		/* string */
 	SLUICE_A_STATS_RETIRED,		/* flag */
 	SLUICE_A_STATS_RECEIVED,	/* u64 */
-	SLUICE_A_STATS_IN_FLIGHT,	/* u64: counted by walking slots and backlogs, never derived */
+	/* u64: counted by walking slots and backlogs, never derived */
+	SLUICE_A_STATS_IN_FLIGHT,
 	SLUICE_A_STATS_MOVED,		/* u64: rings only */
-	SLUICE_A_STATS_OUTCOMES,	/* binary: u64 per enum sluice_outcome; for rules per enum sluice_kind */
+	/* binary: u64 per enum sluice_outcome; for rules per enum sluice_kind */
+	SLUICE_A_STATS_OUTCOMES,
 	SLUICE_A_STATS_PAD,
 	__SLUICE_A_STATS_MAX
 };

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
-/* The ledger's vocabulary: every outcome a request can end in, as one table that kernel, library and tools expand. */
+/*
+ * The ledger's vocabulary: every outcome a request can end in, as one table that kernel, library
+ * and tools expand.
+ */
 #ifndef _UAPI_LINUX_SLUICE_OUTCOME_H
 #define _UAPI_LINUX_SLUICE_OUTCOME_H
 
 /*
- * Every request that a listener receives ends in exactly one of these. The identity that `sluice check` proves,
- * for each listener, rule, group, class and ring, is
+ * Every request that a listener receives ends in exactly one of these. The identity that `sluice
+ * check` proves, for each listener, rule, group, class and ring, is
  *
  *	received = answered + done + rejected + dropped + passed + cancelled + expired + in flight
  *
- * For rings one more way out exists: a request may be moved to another ring (requeued after a crash), which is
- * counted as `moved` on the ring it left and as received on the ring that takes it.
+ * For rings one more way out exists: a request may be moved to another ring (requeued after a
+ * crash), which is counted as `moved` on the ring it left and as received on the ring that takes
+ * it.
  */
 
 /* X(KIND, name) */
@@ -47,7 +51,7 @@
 	X(PASSED_NO_CONSUMER, PASSED, "no_consumer",						\
 	  "no ring was attached and the group passes such requests to the socket")		\
 	X(CANCELLED_LISTENER, CANCELLED, "listener", "its listener was removed")		\
-	X(EXPIRED_BACKLOG, EXPIRED, "backlog", "its deadline passed while it waited for a ring")	\
+	X(EXPIRED_BACKLOG, EXPIRED, "backlog", "its deadline passed while it waited")	\
 	X(EXPIRED_RING, EXPIRED, "ring", "its deadline passed before the consumer took it")
 
 enum sluice_kind {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
-/* The mapped ABI: what one open file of /dev/sluice shares with its consumer, and the ioctls that set it up. */
+/*
+ * The mapped ABI: what one open file of /dev/sluice shares with its consumer, and the ioctls that
+ * set it up.
+ */
 #ifndef _UAPI_LINUX_SLUICE_RING_H
 #define _UAPI_LINUX_SLUICE_RING_H
 
@@ -10,16 +13,20 @@
  * Life of a ring
  *
  *	fd = open("/dev/sluice", O_RDWR | O_CLOEXEC)
- *	ioctl(fd, SLUICE_IOC_SETUP, &setup)	configure; memory is allocated and charged; join a group, idle
+ *	ioctl(fd, SLUICE_IOC_SETUP, &setup)	configure; memory is allocated and charged; join a
+ *						group, idle
  *	mmap() of every region of setup.map	at the offsets the kernel gave; MAP_SHARED
  *	ioctl(fd, SLUICE_IOC_ATTACH)		arm: requests arrive from now on
  *	... peek, serve, respond ...
- *	ioctl(fd, SLUICE_IOC_DRAIN)		no new requests; what is published may still be answered
- *	close(fd)				leave; what is unanswered follows the group's crash policy
+ *	ioctl(fd, SLUICE_IOC_DRAIN)		no new requests; what is published may still be
+ *						answered
+ *	close(fd)				leave; what is unanswered follows the group's crash
+ *						policy
  *
- * Who writes what: the kernel writes the kernel page, the request queues, and header and payload of a slot until it
- * publishes the slot. The consumer writes the user page, the response queue, and the slots that it owns. The kernel
- * keeps its own copy of everything it must trust; a consumer that writes garbage harms its own ring only.
+ * Who writes what: the kernel writes the kernel page, the request queues, and header and payload of
+ * a slot until it publishes the slot. The consumer writes the user page, the response queue, and
+ * the slots that it owns. The kernel keeps its own copy of everything it must trust; a consumer
+ * that writes garbage harms its own ring only.
  *
  * Indices are free-running u32; the entry of index i is entry[i & mask].
  */
@@ -28,23 +35,29 @@
 #define SLUICE_NAME_LEN		32	/* group and listener names, with the terminating zero */
 #define SLUICE_RING_PRIOS	4	/* request queues, 0 is served first */
 #define SLUICE_RING_CLASSES	4	/* size classes of slots */
-#define SLUICE_SLOT_MIN		64	/* smallest payload of a slot, bytes; sizes are multiples of this */
+/* smallest payload of a slot, bytes; sizes are multiples of this */
+#define SLUICE_SLOT_MIN		64
 #define SLUICE_SLOT_MAX		65536	/* largest payload of a slot, bytes */
 #define SLUICE_RING_SLOTS_MAX	65536	/* request slots of a ring, all size classes together */
 
 /* How responses leave, sluice_ring_setup.flags: exactly one of these */
 #define SLUICE_RING_TX_KICK	(1U << 0)	/* only when the consumer calls SLUICE_IOC_KICK */
 #define SLUICE_RING_TX_THREAD	(1U << 1)	/* a kernel thread polls; it never needs a kick */
-#define SLUICE_RING_TX_ADAPTIVE	(1U << 2)	/* the thread polls while there is traffic, then asks for a kick */
-#define SLUICE_RING_TX_MASK	(SLUICE_RING_TX_KICK | SLUICE_RING_TX_THREAD | SLUICE_RING_TX_ADAPTIVE)
+/* the thread polls while there is traffic, then asks for a kick */
+#define SLUICE_RING_TX_ADAPTIVE	(1U << 2)
+#define SLUICE_RING_TX_MASK	(SLUICE_RING_TX_KICK | SLUICE_RING_TX_THREAD | \
+				 SLUICE_RING_TX_ADAPTIVE)
 #define SLUICE_RING_FLAGS_ALL	SLUICE_RING_TX_MASK
 
 /* Bits of the u32 at sluice_ring_map.state in the kernel page (kernel writes) */
 #define SLUICE_STATE_ATTACHED	(1U << 0)	/* requests may arrive */
 #define SLUICE_STATE_DRAINING	(1U << 1)	/* no new requests; answers are still taken */
-#define SLUICE_STATE_NEED_KICK	(1U << 2)	/* nobody polls the response queue: kick after storing its tail */
-#define SLUICE_STATE_BROKEN	(1U << 3)	/* impossible response-queue tail: the ring was detached */
-#define SLUICE_STATE_GONE	(1U << 4)	/* detached for good: ring removed, group or namespace gone */
+/* nobody polls the response queue: kick after storing its tail */
+#define SLUICE_STATE_NEED_KICK	(1U << 2)
+/* impossible response-queue tail: the ring was detached */
+#define SLUICE_STATE_BROKEN	(1U << 3)
+/* detached for good: ring removed, group or namespace gone */
+#define SLUICE_STATE_GONE	(1U << 4)
 
 /**
  * struct sluice_ring_class - a size class of slots
@@ -70,7 +83,8 @@ struct sluice_ring_region {
  * struct sluice_ring_map - where things are; all of it is written by the kernel
  * @kernel: the kernel page; read only for the consumer
  * @user: the user page
- * @requests: request queues, read only; SLUICE_RING_PRIOS arrays of @req_entries u32 slot indices, one after another
+ * @requests: request queues, read only; SLUICE_RING_PRIOS arrays of @req_entries u32 slot indices,
+ *	one after another
  * @responses: response queue; @resp_entries of struct sluice_response
  * @slots: all slots; header, then payload
  * @req_tail: byte offsets in the kernel page of the u32 tails of the request queues
@@ -82,9 +96,11 @@ struct sluice_ring_region {
  * @heartbeat: byte offset in the user page of a u32 that the consumer may count up
  * @req_entries: entries of each request queue, a power of two, not fewer than slots
  * @resp_entries: entries of the response queue, a power of two
- * @slot_offset: byte offset in @slots of the first slot of each size class; reply slots are entry SLUICE_RING_CLASSES
+ * @slot_offset: byte offset in @slots of the first slot of each size class; reply slots are entry
+ *	SLUICE_RING_CLASSES
  * @slot_stride: bytes from one slot of the class to the next: 64 of header, then the payload
- * @slot_first: index of the first slot of the class; indices run through all classes, reply slots last
+ * @slot_first: index of the first slot of the class; indices run through all classes, reply slots
+ *	last
  * @slot_count: number of slots of the class
  */
 struct sluice_ring_map {
@@ -116,17 +132,19 @@ struct sluice_ring_map {
  * @flags: in: SLUICE_RING_TX_*
  * @group: in: name of the group in the caller's network namespace
  * @classes: in: size classes in ascending slot_size
- * @reply_slots: in: extra slots that always belong to the consumer, for responses that do not fit in place
+ * @reply_slots: in: extra slots that always belong to the consumer, for responses that do not fit
+ *	in place
  * @reply_size: in: payload bytes of each, as slot_size
  * @tx_cpu: in: CPU to bind the ring's kernel thread to, or -1
- * @tx_idle_us: in: adaptive: microseconds without a response until the thread sleeps; 0: the default, 1000
+ * @tx_idle_us: in: adaptive: microseconds without a response until the thread sleeps; 0: the
+ *	default, 1000
  * @ring: out: number of the ring in its namespace, as netlink and the CLI show it
  * @pad: must be 0
  * @map: out: where things are
  *
- * Errors: EINVAL a field is out of range; EEXIST already set up; ENOENT no such group; EPERM the caller is neither
- * the group's owner nor has CAP_NET_ADMIN; ENOBUFS the memory would exceed RLIMIT_MEMLOCK; ENOMEM; ENOSPC the group
- * has its limit of rings.
+ * Errors: EINVAL a field is out of range; EEXIST already set up; ENOENT no such group; EPERM the
+ * caller is neither the group's owner nor has CAP_NET_ADMIN; ENOBUFS the memory would exceed
+ * RLIMIT_MEMLOCK; ENOMEM; ENOSPC the group has its limit of rings.
  */
 struct sluice_ring_setup {
 	__u32 abi;
@@ -143,8 +161,10 @@ struct sluice_ring_setup {
 };
 
 /* Flags of a request, sluice_slot.flags (kernel writes) */
-#define SLUICE_REQ_REISSUED	(1U << 0)	/* was taken by a consumer that went away: may have been served once */
-#define SLUICE_REQ_REQUEUED	(1U << 1)	/* was published before, to a consumer that went away without taking it */
+/* was taken by a consumer that went away: may have been served once */
+#define SLUICE_REQ_REISSUED	(1U << 0)
+/* was published before, to a consumer that went away without taking it */
+#define SLUICE_REQ_REQUEUED	(1U << 1)
 
 /**
  * struct sluice_slot - header in front of each slot's payload
@@ -156,7 +176,8 @@ struct sluice_ring_setup {
  * @flags: SLUICE_REQ_*
  * @gen: generation of the slot; repeat it in the response
  * @gap_reason: enum sluice_outcome of the latest loss counted in @gap
- * @gap: requests meant for this ring, or its group, that were refused or lost since the request before this one
+ * @gap: requests meant for this ring, or its group, that were refused or lost since the request
+ *	before this one
  * @hash: hash of the steering key, else of the flow
  * @listener: number of the listener
  * @conn: connection id; 0 for a datagram
@@ -187,17 +208,21 @@ struct sluice_slot {
 };
 
 /* sluice_response.flags (consumer writes); others must be 0 */
-#define SLUICE_RESP_MORE	(1U << 0)	/* further entries for the same request follow; it stays unanswered */
+/* further entries for the same request follow; it stays unanswered */
+#define SLUICE_RESP_MORE	(1U << 0)
 #define SLUICE_RESP_NO_REPLY	(1U << 1)	/* done: nothing is sent */
-#define SLUICE_RESP_REJECT	(1U << 2)	/* send the listener's reject reply, if it has one */
-#define SLUICE_RESP_EXPIRED	(1U << 3)	/* the deadline had passed when the consumer took it */
+/* send the listener's reject reply, if it has one */
+#define SLUICE_RESP_REJECT	(1U << 2)
+/* the deadline had passed when the consumer took it */
+#define SLUICE_RESP_EXPIRED	(1U << 3)
 #define SLUICE_RESP_ALL		(SLUICE_RESP_MORE | SLUICE_RESP_NO_REPLY | SLUICE_RESP_REJECT | \
 				 SLUICE_RESP_EXPIRED)
 
 /**
  * struct sluice_response - entry of the response queue; the consumer writes it
  * @slot: index of the request's slot
- * @data: index of the slot whose payload is the reply: @slot itself, a reply slot, or another slot it owns
+ * @data: index of the slot whose payload is the reply: @slot itself, a reply slot, or another slot
+ *	it owns
  * @len: bytes of the reply, 0 to the payload size of @data
  * @flags: SLUICE_RESP_*
  * @gen: the request's generation, as its header says

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The memcached text protocol: cuts commands out of bytes, performs them on a store, writes responses. */
+#include <ctype.h>
+#include <limits.h>
+
+#include "kv_proto.h"
+
+#ifndef SLUICE_VERSION
+#define SLUICE_VERSION "0.0.0"
+#endif
+
+#define TOKENS_MAX	8	/* more than any command but get takes */
+#define BAD_EXPTIME	"CLIENT_ERROR invalid exptime argument\r\n"
+#define BAD_DELTA	"CLIENT_ERROR invalid numeric delta argument\r\n"
+#define BAD_DELETE	"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+#define LINE_TOO_LONG	"CLIENT_ERROR line too long\r\n"
+
+struct token {
+	const char *p;
+	size_t len;
+};
+
+/**
+ * struct line - a command line cut at spaces
+ * @n: tokens, those beyond TOKENS_MAX counted as one more
+ * @data, @len: the bytes after the line
+ */
+struct line {
+	struct token t[TOKENS_MAX];
+	unsigned int n;
+	const char *end;
+	const char *data;
+	size_t len;
+	uint32_t item_max;
+};
+
+static bool is(struct token t, const char *word)
+{
+	return t.len == strlen(word) && !memcmp(t.p, word, t.len);
+}
+
+/* The next token of a line. Only spaces part tokens. */
+static bool next_token(const char **pos, const char *end, struct token *t)
+{
+	const char *p = *pos;
+
+	while (p < end && *p == ' ')
+		p++;
+	t->p = p;
+	while (p < end && *p != ' ')
+		p++;
+	t->len = p - t->p;
+	*pos = p;
+	return t->len;
+}
+
+/* Digits, with what strtol() and its kind accept around them: a sign, and anything after a blank. */
+static bool read_digits(struct token t, bool *negative, uint64_t *number)
+{
+	size_t i = 0, first;
+	uint64_t v = 0;
+
+	*negative = t.len && t.p[0] == '-';
+	if (t.len && (t.p[0] == '-' || t.p[0] == '+'))
+		i++;
+	for (first = i; i < t.len && t.p[i] >= '0' && t.p[i] <= '9'; i++)
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, t.p[i] - '0', &v))
+			return false;
+	*number = v;
+	return i > first && (i == t.len || isspace((unsigned char)t.p[i]));
+}
+
+static bool read_u64(struct token t, uint64_t *number)
+{
+	bool negative;
+
+	return read_digits(t, &negative, number) && !(negative && *number);
+}
+
+static bool read_u32(struct token t, uint32_t *number)
+{
+	uint64_t v;
+
+	if (!read_u64(t, &v) || v > UINT32_MAX)
+		return false;
+	*number = v;
+	return true;
+}
+
+static bool read_s64(struct token t, int64_t *number)
+{
+	bool negative;
+	uint64_t v;
+
+	if (!read_digits(t, &negative, &v) || v > INT64_MAX)
+		return false;
+	*number = negative ? -(int64_t)v : (int64_t)v;
+	return true;
+}
+
+static bool take_key(struct kv_cmd *cmd, struct token t)
+{
+	cmd->op.key = t.p;
+	cmd->op.nkey = t.len;
+	return t.len <= KV_KEY_MAX;
+}
+
+static void answer(struct kv_cmd *cmd, const char *text)
+{
+	cmd->op.command = KV_CMD_TEXT;
+	cmd->text = text;
+}
+
+static void take_noreply(struct kv_cmd *cmd, const struct line *l)
+{
+	cmd->noreply = l->n <= TOKENS_MAX && is(l->t[l->n - 1], "noreply");
+}
+
+/* <command> <key> <flags> <exptime> <bytes> [<cas unique>] [noreply]; false: the value is not there yet. */
+static bool parse_store(struct kv_cmd *cmd, const struct line *l, enum kv_mode mode)
+{
+	unsigned int fixed = mode == KV_MODE_CAS ? 6 : 5;
+	struct kv_value *v = &cmd->op.value;
+	int64_t nbytes;
+
+	if (l->n != fixed && l->n != fixed + 1) {
+		answer(cmd, KV_ERROR);
+		return true;
+	}
+	take_noreply(cmd, l);
+	cmd->op.command = KV_CMD_STORE;
+	cmd->op.mode = mode;
+	if (!take_key(cmd, l->t[1]) || !read_u32(l->t[2], &v->flags) || !read_s64(l->t[3], &cmd->op.exptime) ||
+	    !read_s64(l->t[4], &nbytes) || nbytes < 0 || nbytes > INT_MAX - 2 ||
+	    (mode == KV_MODE_CAS && !read_u64(l->t[5], &v->cas))) {
+		answer(cmd, KV_BAD_FORMAT);
+		return true;
+	}
+	v->nbytes = nbytes;
+	if (v->nbytes > l->item_max) {
+		/* The command goes to the store, which refuses it and forgets the old value; the bytes are skipped. */
+		cmd->size += v->nbytes + 2ULL;
+		v->data = NULL;
+		return true;
+	}
+	if (l->len < v->nbytes + 2ULL)
+		return false;
+	cmd->size += v->nbytes + 2;
+	v->data = l->data;
+	if (l->data[v->nbytes] != '\r' || l->data[v->nbytes + 1] != '\n')
+		answer(cmd, KV_BAD_CHUNK);
+	return true;
+}
+
+static void parse_get(struct kv_cmd *cmd, const struct line *l, bool want_cas, bool touch)
+{
+	unsigned int first = touch ? 2 : 1;
+
+	if (l->n < 2) {
+		answer(cmd, KV_ERROR);
+		return;
+	}
+	cmd->op.command = KV_CMD_GET;
+	cmd->op.want_cas = want_cas;
+	cmd->op.touch = touch;
+	cmd->keys = l->n > first ? l->t[first].p : l->end;
+	cmd->keys_end = l->end;
+	if (touch && !read_s64(l->t[1], &cmd->op.exptime))
+		answer(cmd, BAD_EXPTIME);
+}
+
+/* delete <key> [0] [noreply] */
+static void parse_delete(struct kv_cmd *cmd, const struct line *l)
+{
+	bool zero;
+
+	if (l->n < 2 || l->n > 4) {
+		answer(cmd, KV_ERROR);
+		return;
+	}
+	cmd->op.command = KV_CMD_DELETE;
+	if (l->n > 2) {
+		zero = is(l->t[2], "0");
+		take_noreply(cmd, l);
+		if (!(l->n == 3 && (zero || cmd->noreply)) && !(l->n == 4 && zero && cmd->noreply)) {
+			answer(cmd, BAD_DELETE);
+			return;
+		}
+	}
+	if (!take_key(cmd, l->t[1]))
+		answer(cmd, KV_BAD_FORMAT);
+}
+
+/* incr|decr <key> <delta> [noreply], touch <key> <exptime> [noreply] */
+static void parse_arith(struct kv_cmd *cmd, const struct line *l, bool add)
+{
+	if (l->n != 3 && l->n != 4) {
+		answer(cmd, KV_ERROR);
+		return;
+	}
+	take_noreply(cmd, l);
+	cmd->op.command = KV_CMD_ARITH;
+	cmd->op.add = add;
+	if (!take_key(cmd, l->t[1]))
+		answer(cmd, KV_BAD_FORMAT);
+	else if (!read_u64(l->t[2], &cmd->op.number))
+		answer(cmd, BAD_DELTA);
+}
+
+static void parse_touch(struct kv_cmd *cmd, const struct line *l)
+{
+	if (l->n != 3 && l->n != 4) {
+		answer(cmd, KV_ERROR);
+		return;
+	}
+	take_noreply(cmd, l);
+	cmd->op.command = KV_CMD_TOUCH;
+	if (!take_key(cmd, l->t[1]))
+		answer(cmd, KV_BAD_FORMAT);
+	else if (!read_s64(l->t[2], &cmd->op.exptime))
+		answer(cmd, BAD_EXPTIME);
+}
+
+/* flush_all [delay] [noreply] */
+static void parse_flush(struct kv_cmd *cmd, const struct line *l)
+{
+	if (l->n > 3) {
+		answer(cmd, KV_ERROR);
+		return;
+	}
+	take_noreply(cmd, l);
+	cmd->op.command = KV_CMD_FLUSH;
+	if (l->n > 1U + cmd->noreply && !read_s64(l->t[1], &cmd->op.exptime))
+		answer(cmd, BAD_EXPTIME);
+}
+
+/* verbosity <level> [noreply]: accepted, and without effect: the daemon's log level is in its configuration. */
+static void parse_verbosity(struct kv_cmd *cmd, const struct line *l)
+{
+	uint64_t level;
+
+	if (l->n != 2 && l->n != 3) {
+		answer(cmd, KV_ERROR);
+		return;
+	}
+	take_noreply(cmd, l);
+	answer(cmd, l->n == 2 && cmd->noreply ? "" : read_u64(l->t[1], &level) ? "OK\r\n" : KV_BAD_FORMAT);
+}
+
+static void parse_stats(struct kv_cmd *cmd, const struct line *l)
+{
+	cmd->op.command = KV_CMD_STATS;
+	if (l->n == 1)
+		cmd->stats = KV_STATS_GENERAL;
+	else if (is(l->t[1], "settings"))
+		cmd->stats = KV_STATS_SETTINGS;
+	else if (is(l->t[1], "items"))
+		cmd->stats = KV_STATS_ITEMS;
+	else if (is(l->t[1], "slabs"))
+		cmd->stats = KV_STATS_SLABS;
+	else if (is(l->t[1], "reset"))
+		cmd->op.command = KV_CMD_STATS_RESET;
+	else if (is(l->t[1], "sizes"))
+		answer(cmd, "STAT sizes_status disabled\r\nEND\r\n");
+	else
+		answer(cmd, KV_ERROR);
+}
+
+static bool parse_line(struct kv_cmd *cmd, const struct line *l)
+{
+	static const char *const modes[] = {
+		[KV_MODE_SET] = "set", [KV_MODE_ADD] = "add", [KV_MODE_REPLACE] = "replace",
+		[KV_MODE_APPEND] = "append", [KV_MODE_PREPEND] = "prepend", [KV_MODE_CAS] = "cas",
+	};
+	struct token name = l->t[0];
+	unsigned int i;
+
+	if (!l->n)
+		answer(cmd, KV_ERROR);
+	else if (is(name, "get") || is(name, "gets"))
+		parse_get(cmd, l, name.len == 4, false);
+	else if (is(name, "gat") || is(name, "gats"))
+		parse_get(cmd, l, name.len == 4, true);
+	else if (is(name, "delete"))
+		parse_delete(cmd, l);
+	else if (is(name, "incr") || is(name, "decr"))
+		parse_arith(cmd, l, name.p[0] == 'i');
+	else if (is(name, "touch"))
+		parse_touch(cmd, l);
+	else if (is(name, "flush_all"))
+		parse_flush(cmd, l);
+	else if (is(name, "version"))
+		answer(cmd, "VERSION " SLUICE_VERSION "\r\n");
+	else if (is(name, "verbosity"))
+		parse_verbosity(cmd, l);
+	else if (is(name, "stats"))
+		parse_stats(cmd, l);
+	else if (is(name, "shutdown"))
+		answer(cmd, "ERROR: shutdown not enabled\r\n");
+	else {
+		for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+			if (is(name, modes[i]))
+				return parse_store(cmd, l, i);
+		answer(cmd, KV_ERROR);
+		if (is(name, "quit")) {
+			cmd->op.command = KV_CMD_QUIT;
+			cmd->text = "";
+		}
+	}
+	return true;
+}
+
+bool kv_parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd)
+{
+	const char *newline = memchr(data, '\n', len < KV_LINE_MAX ? len : KV_LINE_MAX);
+	struct line l = { .item_max = item_max };
+	const char *pos = data;
+	struct token t;
+
+	memset(cmd, 0, sizeof(*cmd));
+	if (!newline) {
+		if (len < KV_LINE_MAX)
+			return false;
+		cmd->op.command = KV_CMD_QUIT;	/* where the next command begins is not known */
+		cmd->text = LINE_TOO_LONG;
+		cmd->size = len;
+		return true;
+	}
+	l.end = newline > data && newline[-1] == '\r' ? newline - 1 : newline;
+	l.data = newline + 1;
+	l.len = data + len - l.data;
+	cmd->size = l.data - data;
+	while (l.n <= TOKENS_MAX && next_token(&pos, l.end, &t)) {
+		if (l.n < TOKENS_MAX)
+			l.t[l.n] = t;
+		l.n++;
+	}
+	return parse_line(cmd, &l);
+}
+
+int kv_next_key(struct kv_cmd *cmd, struct kv_op *op)
+{
+	struct token t;
+
+	if (!next_token(&cmd->keys, cmd->keys_end, &t))
+		return 0;
+	*op = cmd->op;
+	op->key = t.p;
+	op->nkey = t.len;
+	return t.len <= KV_KEY_MAX ? 1 : -1;
+}
+
+/* VALUE <key> <flags> <bytes> [<cas unique>]\r\n<data>\r\n */
+static void put_item(struct kv_store *s, struct kv_item *it, bool want_cas, struct kv_buf *out)
+{
+	char *p;
+
+	if (!kv_buf_room(out, 6 + it->nkey + 3 * 21 + 2 + (size_t)it->nbytes + 2))
+		return;
+	p = out->data + out->len;
+	memcpy(p, "VALUE ", 6);
+	p += 6;
+	kv_item_key(s, it, p);
+	p += it->nkey;
+	*p++ = ' ';
+	p += kv_digits(p, it->flags);
+	*p++ = ' ';
+	p += kv_digits(p, it->nbytes);
+	if (want_cas) {
+		*p++ = ' ';
+		p += kv_digits(p, it->cas);
+	}
+	*p++ = '\r';
+	*p++ = '\n';
+	kv_item_copy(s, it, 0, p, it->nbytes);
+	p += it->nbytes;
+	*p++ = '\r';
+	*p++ = '\n';
+	out->len = p - out->data;
+}
+
+static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
+{
+	struct kv_stats *stats = kv_store_stats(s);
+	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
+
+	stats->cmd_get++;
+	stats->cmd_touch += op->touch;
+	op->status = it ? KV_OK : KV_NOT_FOUND;
+	if (!it) {
+		stats->get_misses++;
+		stats->touch_misses += op->touch;
+		return;
+	}
+	stats->get_hits++;
+	stats->touch_hits += op->touch;
+	if (op->touch)
+		it->exptime = kv_expiry(op->exptime, kv_store_now(s));
+	put_item(s, it, op->want_cas, out);
+}
+
+static void execute_touch(struct kv_store *s, struct kv_op *op)
+{
+	struct kv_stats *stats = kv_store_stats(s);
+	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
+
+	stats->cmd_touch++;
+	op->status = it ? KV_OK : KV_NOT_FOUND;
+	if (!it) {
+		stats->touch_misses++;
+		return;
+	}
+	stats->touch_hits++;
+	it->exptime = kv_expiry(op->exptime, kv_store_now(s));
+}
+
+void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
+{
+	uint32_t now = kv_store_now(s);
+
+	switch (op->command) {
+	case KV_CMD_GET:
+		execute_get(s, op, out);
+		break;
+	case KV_CMD_STORE:
+		op->value.exptime = kv_expiry(op->exptime, now);
+		op->status = kv_store_put(s, op->mode, op->key, op->nkey, &op->value);
+		break;
+	case KV_CMD_DELETE:
+		op->status = kv_store_delete(s, op->key, op->nkey);
+		break;
+	case KV_CMD_ARITH:
+		op->status = kv_store_arith(s, op->key, op->nkey, op->add, op->number, &op->number);
+		break;
+	case KV_CMD_TOUCH:
+		execute_touch(s, op);
+		break;
+	case KV_CMD_FLUSH:
+		kv_store_flush(s, op->exptime > 0 ? kv_expiry(op->exptime, now) : now);
+		break;
+	case KV_CMD_STATS:
+		kv_buf_add(out, kv_store_stats(s), sizeof(struct kv_stats));
+		break;
+	case KV_CMD_STATS_RESET:
+		kv_store_reset(s);
+		break;
+	}
+}
+
+static void respond_ok(const struct kv_op *op, struct kv_buf *out)
+{
+	switch (op->command) {
+	case KV_CMD_DELETE:
+		kv_buf_str(out, "DELETED\r\n");
+		break;
+	case KV_CMD_TOUCH:
+		kv_buf_str(out, "TOUCHED\r\n");
+		break;
+	case KV_CMD_ARITH:
+		if (kv_buf_room(out, 20))
+			out->len += kv_digits(out->data + out->len, op->number);
+		kv_buf_str(out, "\r\n");
+		break;
+	}
+}
+
+void kv_respond(const struct kv_op *op, struct kv_buf *out)
+{
+	static const char *const text[] = {
+		[KV_STORED] = "STORED\r\n",
+		[KV_NOT_STORED] = "NOT_STORED\r\n",
+		[KV_EXISTS] = "EXISTS\r\n",
+		[KV_NOT_FOUND] = "NOT_FOUND\r\n",
+		[KV_TOO_LARGE] = KV_TOO_LARGE_TEXT,
+		[KV_NON_NUMERIC] = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
+	};
+
+	if (op->status == KV_OK)
+		respond_ok(op, out);
+	else if (op->status == KV_NO_MEMORY)
+		kv_buf_str(out, op->command == KV_CMD_ARITH ? "SERVER_ERROR out of memory in incr\r\n" :
+							      "SERVER_ERROR out of memory storing object\r\n");
+	else
+		kv_buf_str(out, text[op->status]);
+}
