@@ -57,7 +57,7 @@ const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *ru
 						   const struct sluice_listener_conf *conf,
 						   int *index)
 {
-	*index = rules ? sluice_ruleset_match(rules->core, msg) : -1;
+	*index = rules && rules->core ? sluice_ruleset_match(rules->core, msg) : -1;
 	return *index < 0 ? &conf->to : &rules->rule[*index].to;
 }
 

@@ -20,6 +20,9 @@ const struct command top_commands[] = {
 	{ "export", NULL, "the same as show", cmd_show, NULL, NULL },
 	{ "stats", "[listener|rule|group|class|ring [NAME]]", "the ledger, and latencies", cmd_stats, NULL, NULL },
 	{ "check", "[quiet]", "prove that every request is accounted for", cmd_check, NULL, NULL },
+	{ "explain", "LISTENER MESSAGE [from ADDRESS] [all]", "which rule would take these bytes, and why",
+	  cmd_explain, NULL, NULL },
+	{ "monitor", "[count N]", "print events as they happen", cmd_monitor, NULL, NULL },
 	{ "help", "[COMMAND...]", "what a command takes", cmd_help, NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
