@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a run came to: sums over workers, the verdict, text and JSON, the progress line. */
+#include <stdio.h>
+
+#include "load/load.h"
+
+#define VOID_SHARE	100	/* one in this many late or lost by ourselves makes the run void */
+
+static const struct {
+	const char *name;
+	const char *json;
+	u32 per_million;
+} quantiles[] = {
+	{ "p50", "p50", 500000 },
+	{ "p90", "p90", 900000 },
+	{ "p99", "p99", 990000 },
+	{ "p99.9", "p99_9", 999000 },
+};
+
+#define NQUANTILES	(sizeof(quantiles) / sizeof(quantiles[0]))
+
+#define COUNTERS(X)		\
+	X(offered, "requests that were due")						\
+	X(sent, "handed to the kernel")							\
+	X(answered, "replies in time and with the right content")			\
+	X(refused, "replies that refuse")						\
+	X(wrong, "replies with wrong content")						\
+	X(lost, "no reply within the timeout")						\
+	X(unsent, "own loss: could not be sent")					\
+	X(dropped, "own loss: replies dropped in our receive buffers, among the lost")	\
+	X(late, "sent later than --late after their time")				\
+	X(late_replies, "replies after the timeout")					\
+	X(duplicates, "second replies")							\
+	X(strange, "replies to nothing that was asked")					\
+	X(misses, "keys not found")							\
+	X(unreachable, "ICMP errors: nobody listens there")
+
+void counts_add(struct counts *sum, const struct counts *c)
+{
+	u32 i;
+
+#define ADD(name, text)	sum->name += READ_ONCE(c->name);
+	COUNTERS(ADD)
+#undef ADD
+	if (c->worst_late_ns > sum->worst_late_ns)
+		sum->worst_late_ns = c->worst_late_ns;
+	if (c->max_ns > sum->max_ns)
+		sum->max_ns = c->max_ns;
+	for (i = 0; i < SLUICE_HIST_BUCKETS; i++) {
+		sum->latency[i] += c->latency[i];
+		sum->refused_latency[i] += c->refused_latency[i];
+	}
+}
+
+static bool is_void(const struct options *opt, const struct counts *c)
+{
+	u64 own = c->unsent + c->dropped;
+
+	return own * VOID_SHARE > c->offered || (!opt->allow_late && c->late * VOID_SHARE > c->sent);
+}
+
+static int verdict(const struct options *opt, const struct counts *c)
+{
+	if (is_void(opt, c))
+		return EXIT_VOID;
+	return c->wrong || (c->sent && !c->answered && !c->refused) ? EXIT_WRONG : EXIT_VALID;
+}
+
+static const char *verdict_text(int code)
+{
+	switch (code) {
+	case EXIT_VOID:
+		return "void: the generator was late or lost requests itself; lower --rate or give it more CPU";
+	case EXIT_WRONG:
+		return "failed: replies with wrong content, or no reply at all";
+	default:
+		return "valid";
+	}
+}
+
+static double share(u64 part, u64 whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+/* The last value of a bucket can lie above the largest that was seen. */
+static double quantile_us(const u64 *hist, u64 total, u32 per_million, u64 max)
+{
+	u64 ns = sluice_hist_quantile(hist, total, per_million);
+
+	return (double)(max && ns > max ? max : ns) / 1000.0;
+}
+
+static void print_text(const struct options *opt, const struct counts *c, int code)
+{
+	double seconds = (double)opt->duration_ns / (double)NS_PER_S;
+	u32 i;
+
+#define ROW(name, text)								\
+	if (c->name || !strcmp(#name, "offered") || !strcmp(#name, "sent") || !strcmp(#name, "answered") ||	\
+	    !strcmp(#name, "refused") || !strcmp(#name, "lost"))						\
+		printf("%-12s %12llu  %6.2f%%  %s\n", #name, (unsigned long long)c->name,		\
+		       share(c->name, c->offered), text);
+	COUNTERS(ROW)
+#undef ROW
+	printf("rate         %12.0f  offered/s  %.0f answered/s over %.3g s\n", (double)c->offered / seconds,
+	       (double)c->answered / seconds, seconds);
+	printf("latency us  ");
+	for (i = 0; i < NQUANTILES; i++)
+		printf(" %s %.1f ", quantiles[i].name,
+		       quantile_us(c->latency, c->answered, quantiles[i].per_million, c->max_ns));
+	printf(" max %.1f  from the scheduled time\n", (double)c->max_ns / 1000.0);
+	if (c->refused)
+		printf("refusal us   p50 %.1f  p99 %.1f\n", quantile_us(c->refused_latency, c->refused, 500000, 0),
+		       quantile_us(c->refused_latency, c->refused, 990000, 0));
+	printf("lateness     %.3f%% of sends over %llu us, worst %.1f us\n", share(c->late, c->sent),
+	       (unsigned long long)(opt->late_ns / NS_PER_US), (double)c->worst_late_ns / 1000.0);
+	printf("run          %s\n", verdict_text(code));
+}
+
+static void print_json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			printf("\\u%04x", (unsigned char)*s);
+		else
+			putchar(*s);
+	}
+	putchar('"');
+}
+
+static void print_json(const struct options *opt, const struct counts *c, int code)
+{
+	static const char *const names[] = {
+		[EXIT_VALID] = "valid", [EXIT_VOID] = "void", [EXIT_WRONG] = "failed",
+	};
+	double seconds = (double)opt->duration_ns / (double)NS_PER_S;
+	u32 i;
+
+	printf("{\"verdict\":\"%s\",\"target\":", names[code]);
+	print_json_string(opt->target);
+	printf(",\"protocol\":\"%s\",\"rate\":%llu,\"duration_s\":%g,\"seed\":%llu", opt->proto->name,
+	       (unsigned long long)opt->rate, seconds, (unsigned long long)opt->seed);
+#define MEMBER(name, text)	printf(",\"" #name "\":%llu", (unsigned long long)c->name);
+	COUNTERS(MEMBER)
+#undef MEMBER
+	printf(",\"offered_per_s\":%.1f,\"answered_per_s\":%.1f", (double)c->offered / seconds,
+	       (double)c->answered / seconds);
+	printf(",\"latency_us\":{");
+	for (i = 0; i < NQUANTILES; i++)
+		printf("\"%s\":%.3f,", quantiles[i].json,
+		       quantile_us(c->latency, c->answered, quantiles[i].per_million, c->max_ns));
+	printf("\"max\":%.3f},\"refused_us\":{\"p50\":%.3f,\"p99\":%.3f}", (double)c->max_ns / 1000.0,
+	       quantile_us(c->refused_latency, c->refused, 500000, 0),
+	       quantile_us(c->refused_latency, c->refused, 990000, 0));
+	printf(",\"late_over_us\":%llu,\"late_percent\":%.4f,\"worst_late_us\":%.3f}\n",
+	       (unsigned long long)(opt->late_ns / NS_PER_US), share(c->late, c->sent),
+	       (double)c->worst_late_ns / 1000.0);
+}
+
+/* Print the result; returns the exit code. */
+int report(const struct options *opt, const struct counts *sum)
+{
+	int code = verdict(opt, sum);
+
+	if (opt->json)
+		print_json(opt, sum, code);
+	else
+		print_text(opt, sum, code);
+	return code;
+}
+
+/* One line, overwritten in place; the last one is wiped. */
+void progress(const struct options *opt, const struct worker *w, u64 elapsed_ns, bool end)
+{
+	u64 sent = 0, answered = 0, refused = 0, lost = 0;
+	u32 i;
+
+	if (end) {
+		fputs("\r\033[K", stderr);
+		return;
+	}
+	for (i = 0; i < opt->threads; i++) {
+		sent += READ_ONCE(w[i].counts.sent);
+		answered += READ_ONCE(w[i].counts.answered);
+		refused += READ_ONCE(w[i].counts.refused);
+		lost += READ_ONCE(w[i].counts.lost);
+	}
+	fprintf(stderr, "\r\033[K%5.1f s  sent %llu  answered %llu  refused %llu  lost %llu",
+		(double)elapsed_ns / (double)NS_PER_S, (unsigned long long)sent, (unsigned long long)answered,
+		(unsigned long long)refused, (unsigned long long)lost);
+	fflush(stderr);
+}
