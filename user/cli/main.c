@@ -23,6 +23,11 @@ const struct command top_commands[] = {
 	{ "explain", "LISTENER MESSAGE [from ADDRESS] [all]", "which rule would take these bytes, and why",
 	  cmd_explain, NULL, NULL },
 	{ "monitor", "[count N]", "print events as they happen", cmd_monitor, NULL, NULL },
+	{ "explain", "LISTENER hex:..|text:..|file:PATH [from ADDRESS] [all]",
+	  "which rule would take a message, and why; all: also why not those before it", cmd_explain, NULL, NULL },
+	{ "monitor", "[count N]", "events as they happen", cmd_monitor, NULL, NULL },
+	{ "top", "[interval TIME] [count N] [batch]", "what happens per second", cmd_top, NULL, NULL },
+	{ "doctor", NULL, "whether this machine can build, load and run Sluice", cmd_doctor, NULL, NULL },
 	{ "help", "[COMMAND...]", "what a command takes", cmd_help, NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };

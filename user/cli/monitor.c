@@ -96,10 +96,12 @@ int cmd_monitor(struct cli *c, struct args *a)
 	}
 	while (!stopped && left) {
 		ret = genl_event(c, -1, on_event, &left);
-		if (ret == -ENOBUFS)
-			fprintf(stderr, "sluice: events came faster than they could be read: some are lost\n");
-		else if (ret && ret != -EINTR)
+		if (ret == -ENOBUFS) {
+			puts(c->json ? "{\"lost\":true}" : "# events came faster than they could be read: some are lost");
+			fflush(stdout);
+		} else if (ret && ret != -EINTR) {
 			return ret;
+		}
 	}
 	return 0;
 }
