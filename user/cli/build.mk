@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The sluice command.
 
-CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check config apply explain monitor top doctor explain \
-	monitor
+CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check \
+	config apply explain monitor top doctor
 
 PROGS += sluice
-sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o core/match.o core/classify.o core/compile.o core/match.o core/rulecheck.o core/table.o
+sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o core/match.o
 sluice-ldlibs := -lmnl -ljson-c
