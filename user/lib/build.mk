@@ -4,7 +4,6 @@
 SLUICE_SONAME := libsluice.so.0
 libsluice-objs := lib/ring.o lib/peek.o lib/respond.o lib/wait.o lib/map.o lib/io.o lib/error.o
 LIBS += $(LIBSLUICE_A) $(LIBSLUICE_SO) $(OUT)/lib/$(SLUICE_SONAME) $(OUT)/lib/libsluice.so.$(VERSION)
-MANS += docs/man/libsluice.3
 
 $(addprefix $(OUT)/obj/,$(libsluice-objs)): private CFLAGS += -fPIC -fvisibility=hidden -fno-semantic-interposition
 DEPS += $(patsubst %.o,$(OUT)/obj/%.d,$(libsluice-objs))

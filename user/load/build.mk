@@ -6,5 +6,4 @@ PROGS += sluice-load
 sluice-load-objs := load/main.o load/options.o load/worker.o load/schedule.o load/proto_raw.o load/proto_memcached.o \
 	load/report.o core/hist.o
 sluice-load-ldlibs := -lm
-MANS += docs/man/sluice-load.1
 endif
