@@ -8,33 +8,36 @@
 
 #include "port.h"
 
+/* clang-format off */
 /*
  * Two queues of free-running u32 indices over power-of-two arrays:
  *
- * request queue    kernel stores tail     consumer keeps head (its copy in the user page is
- * advisory)
+ *   request queue    kernel stores tail     consumer keeps head; its copy in the user page is
+ *                                           advisory
  *   response queue   consumer stores tail   kernel stores head
  *
  * The labelled pairs. A store-release orders all earlier accesses before the index; a load-acquire
- * orders all later accesses after it.
+ * orders all later accesses after it; a full barrier also orders a store before a later load.
  *
- * R1 release req_tail     -> R2 acquire req_tail    Without it the consumer reads a slot's header,
- * payload or queue
- * entry before the kernel wrote it: another request's bytes.
- * S1 release resp_tail    -> S2 acquire resp_tail   Without it the kernel sends a reply, or reads a
- * response entry,
- * that is not yet written; or overwrites a freed slot while the
- *                                                     consumer still reads it.
- * H1 release resp_head    -> H2 acquire resp_head   Without it the consumer overwrites a response
- * entry or a reply
- *                                                     slot that the kernel still reads.
- *   W1 full: req_tail, need_wakeup <-> W2 full: need_wakeup, req_tail
- * Store buffering. Without either the kernel can miss that the
- * consumer goes to sleep while the consumer misses the request:
- *                                                     it sleeps on a full queue.
- *   K1 full: NEED_KICK, resp_tail <-> K2 full: resp_tail, state
- * The same for responses: the kernel's thread sleeps while the
- * consumer believes that it polls, and the answers stay.
+ *   pair                                  what breaks without either
+ *   R1 release req_tail                   The consumer reads a slot's header, payload or queue
+ *   R2 acquire req_tail                   entry before the kernel wrote it: foreign bytes.
+ *
+ *   S1 release resp_tail                  The kernel sends a reply, or reads a response entry, that
+ *   S2 acquire resp_tail                  is not yet written; or overwrites a freed slot while the
+ *                                         consumer still reads it.
+ *
+ *   H1 release resp_head                  The consumer overwrites a response entry or a reply slot
+ *   H2 acquire resp_head                  that the kernel still reads.
+ *
+ *   W1 full between req_tail, need_wakeup The kernel misses that the consumer goes to sleep while
+ *   W2 full between need_wakeup, req_tail the consumer misses the request: sleeps on a full queue.
+ *
+ *   K1 full between NEED_KICK, resp_tail  The kernel's thread sleeps while the consumer believes
+ *   K2 full between resp_tail, state      that it polls: the answers stay.
+ *
+ *   P1 release flag                       A call that races with the ring's set-up sees members
+ *   P2 acquire flag                       that are not yet written.
  */
 
 /* Each barrier has a number so that a native test can weaken it and must then fail. */
@@ -51,6 +54,8 @@
 #define SLUICE_BARRIER_W2 8
 #define SLUICE_BARRIER_K1 9
 #define SLUICE_BARRIER_K2 10
+#define SLUICE_BARRIER_P1 11
+#define SLUICE_BARRIER_P2 12
 
 #define sluice_release(label, p, v) do {					\
 	if (SLUICE_WEAKEN == SLUICE_BARRIER_##label)				\
@@ -66,6 +71,7 @@
 	if (SLUICE_WEAKEN != SLUICE_BARRIER_##label)				\
 		smp_mb();							\
 } while (0)
+/* clang-format on */
 
 /* ---- request queue, kernel's side: one producer at a time (the ring's lock) ---- */
 
@@ -188,19 +194,17 @@ static inline void sluice_state_ask_kick(u32 *state, u32 bits)
 	sluice_full(K1);			/* K1 */
 }
 
-/*
- * A flag that is set once, after what it stands for was written (P1 release), and tested before
- * that is read (P2 acquire). Without either a call that races with the ring's set-up sees members
- * that are not yet written.
- */
+/* ---- a flag that is set once, after what it stands for was written ---- */
+
 static inline void sluice_flag_set(u32 *flag)
 {
-	smp_store_release(flag, 1);		/* P1 */
+	sluice_release(P1, flag, 1);		/* P1 */
 }
 
+/* Whether what the flag stands for may be read. */
 static inline bool sluice_flag_test(const u32 *flag)
 {
-	return smp_load_acquire(flag);		/* P2 */
+	return sluice_acquire(P2, flag);	/* P2 */
 }
 
 #endif /* SLUICE_CORE_RING_H */

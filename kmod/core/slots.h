@@ -8,20 +8,24 @@
 
 #include "port.h"
 
+/* clang-format off */
 /*
  * Who owns a slot in each state, and how it leaves:
  *
+ *   state      owner                               leaves by
  *   FREE       kernel, on a free list              reserve -> RESERVED
- *   RESERVED   the CPU that reserved it; it copies  publish -> PUBLISHED
- * PUBLISHED  consumer                            answer -> ANSWERED; cancel -> CANCELLED; revoke ->
- * RESERVED
- *   ANSWERED   the transmit context, reading the reply   free -> FREE
- * CANCELLED  consumer still (it may be reading); already counted as cancelled   answer -> ANSWERED,
- * nothing is sent
+ *   RESERVED   the CPU that reserved it, to copy   publish -> PUBLISHED; free
+ *   PUBLISHED  consumer                            answer -> ANSWERED; cancel -> CANCELLED;
+ *                                                  free, when the ring is detached
+ *   ANSWERED   transmit, which reads the reply     free -> FREE; publish, if further entries for
+ *                                                  the request follow; cancel
+ *   CANCELLED  consumer still, it may be reading;  answer -> ANSWERED, and nothing is sent; free
+ *              counted as cancelled already
  *
  * Every transition is made under the ring's lock. RESERVED and ANSWERED last only within one
  * section with bottom halves disabled.
  */
+/* clang-format on */
 enum sluice_slot_state {
 	SLUICE_SLOT_FREE,
 	SLUICE_SLOT_RESERVED,
@@ -52,8 +56,7 @@ struct sluice_slots {
 	u32 reply_size;
 	u8 *state;		/* [total] */
 	u8 *class_of;		/* [total] */
-	/* [total] generation of the request in the slot; counted up when freed */
-	u16 *gen;
+	u16 *gen;		/* [total] of the request in the slot; counted up when freed */
 };
 
 struct sluice_slots_conf {
@@ -67,10 +70,8 @@ struct sluice_slots_conf {
 /* What the consumer's response means, after checking it against the kernel's own state. */
 enum sluice_verdict {
 	SLUICE_VERDICT_OK,		/* request is the consumer's; take it */
-	/* was cancelled meanwhile; slot comes back, nothing is sent */
-	SLUICE_VERDICT_CANCELLED,
-	/* not the consumer's, or another generation: ignore, count */
-	SLUICE_VERDICT_STALE,
+	SLUICE_VERDICT_CANCELLED,	/* cancelled: the slot comes back, nothing is sent */
+	SLUICE_VERDICT_STALE,		/* not the consumer's, or an old one: ignore, count */
 	SLUICE_VERDICT_BAD_DATA,	/* request is right but the reply's slot or length is not */
 };
 

@@ -44,6 +44,8 @@ static struct {
 	struct response responses[RESPONSES];
 	u64 payload[SLOTS + RESPONSES][WORDS];
 	u16 gen[SLOTS];	/* in the slot's header in the real ring */
+	u64 set_up;	/* plain: what a call of the consumer must not see before the flag */
+	u32 set_up_done;
 } ring;
 
 static struct sluice_slots slots;
@@ -170,6 +172,8 @@ static void *kernel(void *unused)
 {
 	u32 idle = 0;
 
+	ring.set_up = total;
+	sluice_flag_set(&ring.set_up_done);
 	while (answered < total) {
 		if (take_responses() | publish_one()) {
 			idle = 0;
@@ -242,6 +246,10 @@ static void *consumer(void *unused)
 {
 	u32 n, idle = 0;
 
+	while (!sluice_flag_test(&ring.set_up_done))
+		sched_yield();
+	if (ring.set_up != total)
+		die("set-up was not seen", 0);
 	while (consumed < total) {
 		for (n = sluice_rq_ready(&ring.req_tail, consumer_head); n; n--, idle = 0)
 			answer(READ_ONCE(ring.queue[consumer_head++ % QUEUE]));

@@ -12,8 +12,9 @@ all() {
 	echo "1..$#"
 	for program; do
 		number=$((number + 1))
-		name=$(basename "$program")
+		name=$(basename "$program" .sh)
 		echo "    # Subtest: $name"
+		[[ $program == */* ]] || program=./$program
 		"$program" 2>&1 | sed 's/^/    /'
 		if [ "${PIPESTATUS[0]}" -eq 0 ]; then
 			echo "ok $number $name"
