@@ -11,31 +11,31 @@
  * sluice_backlog_charge() - reserve room in the limits of a group for one more waiting request
  * @g: group
  * @conf: its configuration
- * @skb: request
+ * @req: request
  * @why: set to the reason if there is no room
  *
  * Return: false if a limit is reached; nothing is charged then.
  */
 bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf,
-			   struct sk_buff *skb, enum sluice_outcome *why)
+			   const struct sluice_req *req, enum sluice_outcome *why)
 {
 	if ((u32)atomic_inc_return(&g->waiting) > conf->backlog) {
 		atomic_dec(&g->waiting);
 		*why = SLUICE_OUTCOME_REJECTED_BACKLOG_FULL;
 		return false;
 	}
-	if ((u64)atomic64_add_return(skb->truesize, &g->waiting_bytes) > conf->backlog_bytes) {
-		sluice_backlog_uncharge(g, skb);
+	if ((u64)atomic64_add_return(req->truesize, &g->waiting_bytes) > conf->backlog_bytes) {
+		sluice_backlog_uncharge(g, req);
 		*why = SLUICE_OUTCOME_REJECTED_MEMORY;
 		return false;
 	}
 	return true;
 }
 
-void sluice_backlog_uncharge(struct sluice_group *g, const struct sk_buff *skb)
+void sluice_backlog_uncharge(struct sluice_group *g, const struct sluice_req *req)
 {
 	atomic_dec(&g->waiting);
-	atomic64_sub(skb->truesize, &g->waiting_bytes);
+	atomic64_sub(req->truesize, &g->waiting_bytes);
 }
 
 /* Tell the group's consumers of a loss, with the next request any of them gets. */
@@ -48,50 +48,52 @@ void sluice_group_gap(struct sluice_group *g, enum sluice_outcome outcome)
 /**
  * sluice_backlog_add() - append a request to the group's backlog
  * @g: group
- * @skb: charged request; taken
+ * @req: charged request; taken
  *
  * The caller must call sluice_backlog_run() afterwards. That closes the race with a ring that frees
  * its slots meanwhile: its owner looks at nbacklog after a section under the ring's lock,
  * sluice_backlog_run() looks for room in a section under the same lock after nbacklog was raised,
  * and one of the two sections comes second.
  */
-void sluice_backlog_add(struct sluice_group *g, struct sk_buff *skb)
+void sluice_backlog_add(struct sluice_group *g, struct sluice_req *req)
 {
-	bool deadline = sluice_req(skb)->deadline;
+	bool deadline = req->deadline;
 
 	spin_lock(&g->lock);
-	__skb_queue_tail(&g->backlog[sluice_req(skb)->prio], skb);
+	list_add_tail(&req->node, &g->backlog[req->prio]);
 	WRITE_ONCE(g->nbacklog, g->nbacklog + 1);
 	spin_unlock(&g->lock);
 	if (deadline || !rcu_dereference_bh(g->rings)->n)
 		sluice_backlog_arm(g);
 }
 
-static struct sk_buff *backlog_pop(struct sluice_group *g)
+static struct sluice_req *backlog_pop(struct sluice_group *g)
 {
-	struct sk_buff *skb = NULL;
+	struct sluice_req *req = NULL;
 	u32 prio;
 
 	spin_lock(&g->lock);
-	for (prio = 0; prio < SLUICE_RING_PRIOS && !skb; prio++)
-		skb = __skb_dequeue(&g->backlog[prio]);
-	if (skb)
+	for (prio = 0; prio < SLUICE_RING_PRIOS && !req; prio++)
+		req = list_first_entry_or_null(&g->backlog[prio], struct sluice_req, node);
+	if (req) {
+		list_del(&req->node);
 		WRITE_ONCE(g->nbacklog, g->nbacklog - 1);
+	}
 	spin_unlock(&g->lock);
-	return skb;
+	return req;
 }
 
-static void backlog_unpop(struct sluice_group *g, struct sk_buff *skb)
+static void backlog_unpop(struct sluice_group *g, struct sluice_req *req)
 {
 	spin_lock(&g->lock);
-	__skb_queue_head(&g->backlog[sluice_req(skb)->prio], skb);
+	list_add(&req->node, &g->backlog[req->prio]);
 	WRITE_ONCE(g->nbacklog, g->nbacklog + 1);
 	spin_unlock(&g->lock);
 }
 
-static bool expired(const struct sk_buff *skb, u64 now)
+static bool expired(const struct sluice_req *req, u64 now)
 {
-	return sluice_req(skb)->deadline && now > sluice_req(skb)->deadline;
+	return req->deadline && now > req->deadline;
 }
 
 /**
@@ -104,31 +106,31 @@ static bool expired(const struct sk_buff *skb, u64 now)
 void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring)
 {
 	while (READ_ONCE(g->nbacklog) && sluice_ring_has_room(ring)) {
-		struct sk_buff *skb = backlog_pop(g);
+		struct sluice_req *req = backlog_pop(g);
 		int err;
 
-		if (!skb)
+		if (!req)
 			return;
-		if (!sluice_req_settle(skb, g))
+		if (!sluice_req_settle(req, g))
 			continue;
-		if (expired(skb, sluice_now())) {
-			sluice_backlog_uncharge(g, skb);
+		if (expired(req, sluice_now())) {
+			sluice_backlog_uncharge(g, req);
 			sluice_group_gap(g, SLUICE_OUTCOME_EXPIRED_BACKLOG);
-			sluice_req_drop(skb, NULL, SLUICE_OUTCOME_EXPIRED_BACKLOG);
+			sluice_req_drop(req, NULL, SLUICE_OUTCOME_EXPIRED_BACKLOG);
 			continue;
 		}
-		sluice_backlog_uncharge(g, skb);
-		err = sluice_ring_offer(ring, skb, false);
+		sluice_backlog_uncharge(g, req);
+		err = sluice_ring_offer(ring, req, false);
 		if (!err)
 			continue;
 		if (err == -EMSGSIZE) {
 			sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_TOO_BIG);
-			sluice_req_reject(skb, NULL, SLUICE_OUTCOME_REJECTED_TOO_BIG);
+			sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_TOO_BIG);
 			continue;
 		}
 		atomic_inc(&g->waiting);
-		atomic64_add(skb->truesize, &g->waiting_bytes);
-		backlog_unpop(g, skb);
+		atomic64_add(req->truesize, &g->waiting_bytes);
+		backlog_unpop(g, req);
 		return;
 	}
 }
@@ -149,37 +151,36 @@ void sluice_backlog_run(struct sluice_group *g)
 }
 
 /* Move what has waited too long in @q to @out; the caller holds @q's lock. */
-static u32 sweep_queue(struct sk_buff_head *q, struct sk_buff_head *out, u64 now, u64 hold_before)
+static u32 sweep_queue(struct list_head *q, struct list_head *out, u64 now, u64 hold_before)
 {
-	struct sk_buff *skb, *next;
+	struct sluice_req *req, *next;
 	u32 n = 0;
 
-	skb_queue_walk_safe(q, skb, next) {
-		if (!expired(skb, now) && sluice_req(skb)->arrival >= hold_before)
+	list_for_each_entry_safe(req, next, q, node) {
+		if (!expired(req, now) && req->arrival >= hold_before)
 			continue;
-		__skb_unlink(skb, q);
-		__skb_queue_tail(out, skb);
+		list_move_tail(&req->node, out);
 		n++;
 	}
 	return n;
 }
 
-static void sweep_finish(struct sluice_group *g, struct sk_buff_head *out, u64 now)
+static void sweep_finish(struct sluice_group *g, struct list_head *out, u64 now)
 {
-	struct sk_buff *skb;
+	struct sluice_req *req, *next;
 
-	while ((skb = __skb_dequeue(out))) {
-		enum sluice_outcome why = expired(skb, now) ? SLUICE_OUTCOME_EXPIRED_BACKLOG :
+	list_for_each_entry_safe(req, next, out, node) {
+		enum sluice_outcome why = expired(req, now) ? SLUICE_OUTCOME_EXPIRED_BACKLOG :
 							      SLUICE_OUTCOME_REJECTED_NO_CONSUMER;
 
-		if (!sluice_req_settle(skb, g))
+		if (!sluice_req_settle(req, g))
 			continue;
-		sluice_backlog_uncharge(g, skb);
+		sluice_backlog_uncharge(g, req);
 		sluice_group_gap(g, why);
 		if (why == SLUICE_OUTCOME_EXPIRED_BACKLOG)
-			sluice_req_drop(skb, NULL, why);
+			sluice_req_drop(req, NULL, why);
 		else
-			sluice_req_reject(skb, NULL, why);
+			sluice_req_reject(req, NULL, why);
 	}
 }
 
@@ -198,11 +199,10 @@ static u64 hold_before(struct sluice_group *g, u64 now)
 static void sweep_section(struct sluice_group *g)
 {
 	const struct sluice_rings *set;
-	struct sk_buff_head out;
 	u64 now = sluice_now(), before;
+	LIST_HEAD(out);
 	u32 i, prio;
 
-	__skb_queue_head_init(&out);
 	before = hold_before(g, now);
 	spin_lock(&g->lock);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
@@ -247,7 +247,7 @@ void sluice_backlog_init(struct sluice_group *g)
 
 	spin_lock_init(&g->lock);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		__skb_queue_head_init(&g->backlog[prio]);
+		INIT_LIST_HEAD(&g->backlog[prio]);
 	INIT_DELAYED_WORK(&g->sweep, sweep_work);
 }
 
@@ -257,16 +257,16 @@ void sluice_backlog_init(struct sluice_group *g)
  */
 void sluice_backlog_fini(struct sluice_group *g)
 {
-	struct sk_buff *skb;
+	struct sluice_req *req;
 
 	set_bit(0, &g->sweep_armed);
 	cancel_delayed_work_sync(&g->sweep);
 	local_bh_disable();
-	while ((skb = backlog_pop(g))) {
-		if (!sluice_req_settle(skb, g))
+	while ((req = backlog_pop(g))) {
+		if (!sluice_req_settle(req, g))
 			continue;
-		sluice_backlog_uncharge(g, skb);
-		sluice_req_reject(skb, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
+		sluice_backlog_uncharge(g, req);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 	}
 	local_bh_enable();
 }

@@ -20,28 +20,28 @@ enum sluice_kind sluice_outcome_kind(enum sluice_outcome outcome)
 
 /**
  * sluice_req_received() - count an arrival
- * @skb: request with its rule set
+ * @req: request with its rule set
  * @l: listener
  *
  * Context: section.
  */
-void sluice_req_received(struct sk_buff *skb, struct sluice_listener *l)
+void sluice_req_received(struct sluice_req *req, struct sluice_listener *l)
 {
 	this_cpu_inc(l->cnt->received);
-	this_cpu_inc(sluice_req(skb)->rule->cnt->received);
-	trace_sluice_received(l, skb);
+	this_cpu_inc(req->rule->cnt->received);
+	trace_sluice_received(l, req);
 }
 
 /* Count a request as received by a class, and so by its group. Context: section. */
-void sluice_req_grouped(struct sk_buff *skb, struct sluice_class *class)
+void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class)
 {
-	sluice_req(skb)->class = class;
+	req->class = class;
 	this_cpu_inc(class->cnt->received);
 }
 
 /**
  * sluice_req_finish() - count the one outcome of a request
- * @req: its control block, or a copy
+ * @req: request
  * @ring: ring it was published to, or NULL
  * @outcome: how it ended
  *
@@ -61,50 +61,41 @@ void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
 	trace_sluice_outcome(req, ring, outcome);
 }
 
-/* End a request without a word to its sender. Takes @skb. Context: as sluice_req_finish(). */
-void sluice_req_drop(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome)
+/* End a request without a word to its sender. Takes @req. Context: as sluice_req_finish(). */
+void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring, enum sluice_outcome outcome)
 {
-	sluice_req_finish(sluice_req(skb), ring, outcome);
-	if (outcome_kind[outcome] == SLUICE_KIND_DONE)
-		consume_skb(skb);
-	else
-		kfree_skb(skb);
+	sluice_req_finish(req, ring, outcome);
+	sluice_req_free(req, outcome_kind[outcome] == SLUICE_KIND_DONE);
 }
 
 /**
  * sluice_req_reject() - end a request with the listener's reject reply, if it has one
- * @skb: taken
+ * @req: taken
  * @ring: ring it was published to, or NULL
  * @outcome: of kind REJECTED
  *
  * Context: as sluice_req_finish(). The reply is sent at best effort: the request counts as rejected
  * either way.
  */
-void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome)
+void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
+		       enum sluice_outcome outcome)
 {
-	struct sluice_listener *l = sluice_req(skb)->rule->listener;
-	const struct sluice_listener_conf *conf = rcu_dereference_bh(l->conf);
+	const struct sluice_listener_conf *conf = rcu_dereference_bh(req->rule->listener->conf);
 	u8 reply[SLUICE_REJECT_MAX];
-	u32 copy;
 
-	sluice_req_finish(sluice_req(skb), ring, outcome);
-	if (!conf->reject_len) {
-		kfree_skb(skb);
-		return;
+	sluice_req_finish(req, ring, outcome);
+	if (conf->reject_len) {
+		memcpy(reply, conf->reject, conf->reject_len);
+		if (!sluice_req_copy(req, reply, min(conf->reject_copy, req->len)))
+			sluice_req_reply(req, NULL, reply, conf->reject_len, true);
 	}
-	memcpy(reply, conf->reject, conf->reject_len);
-	copy = min(conf->reject_copy, sluice_req_len(skb));
-	if (skb_copy_bits(skb, SLUICE_UDP_HLEN, reply, copy)) {
-		kfree_skb(skb);
-		return;
-	}
-	sluice_udp_reply(l, NULL, skb, reply, conf->reject_len, true);
+	sluice_req_free(req, false);
 }
 
 /**
  * sluice_req_settle() - what a section does with a request that it is about to move to another list
  * or slot
- * @skb: request; taken if the answer is false
+ * @req: request; taken if the answer is false
  * @charged: group whose backlog limits it counts against, or NULL; given back if it is taken
  *
  * A removal in progress relies on this: it marks the object, waits for a grace period, and from
@@ -113,17 +104,16 @@ void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluic
  *
  * Return: false if the request's listener is being removed; it has been cancelled.
  */
-bool sluice_req_settle(struct sk_buff *skb, struct sluice_group *charged)
+bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged)
 {
-	struct sluice_req *req = sluice_req(skb);
 	struct sluice_rule_stats *rule = req->rule;
 
 	if (unlikely(READ_ONCE(rule->retired)))
 		req->rule = rule->listener->retired;
 	if (unlikely(READ_ONCE(rule->listener->dead))) {
 		if (charged)
-			sluice_backlog_uncharge(charged, skb);
-		sluice_req_drop(skb, NULL, SLUICE_OUTCOME_CANCELLED_LISTENER);
+			sluice_backlog_uncharge(charged, req);
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_CANCELLED_LISTENER);
 		return false;
 	}
 	return true;

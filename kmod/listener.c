@@ -237,11 +237,11 @@ err_free:
 	return ERR_PTR(err);
 }
 
-static bool cancel_dead(struct sk_buff *skb, struct sluice_ring *ring, void *arg)
+static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *arg)
 {
-	if (sluice_req(skb)->rule->listener != arg)
+	if (req->rule->listener != arg)
 		return false;
-	sluice_req_finish(sluice_req(skb), ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
+	sluice_req_finish(req, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
 	return true;
 }
 
@@ -250,14 +250,11 @@ static bool cancel_dead(struct sk_buff *skb, struct sluice_ring *ring, void *arg
  * @l: listener; sluice_mutex is held
  *
  * Steps, and who may still hold it after each:
- *  1. socket lets go           sections that began before, requests
- * 2. dead, grace period       requests in lists and slots; sections that move one now cancel it
- * instead
- *  3. walk                     sections that took a request out before the walk came by
- * 4. grace period             nobody; the consumers' slots of cancelled requests no longer refer to
- * it
- * 5. closed_work              queued by the socket's owner closing it: cannot be queued after step
- * 1
+ *  1. socket lets go       sections that began before, requests
+ *  2. dead, grace period   requests in lists and slots; sections that move one now cancel it
+ *  3. walk                 sections that took a request out before the walk came by
+ *  4. grace period         nobody; slots of cancelled requests no longer refer to it
+ *  5. closed_work          queued when the owner closes the socket: not after step 1
  *
  * Context: may sleep.
  */

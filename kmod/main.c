@@ -59,9 +59,12 @@ static int __init sluice_init(void)
 {
 	int err;
 
-	err = register_pernet_subsys(&net_ops);
+	err = sluice_req_cache_init();
 	if (err)
 		return err;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto err_cache;
 	err = sluice_ring_file_init();
 	if (err)
 		goto err_pernet;
@@ -74,6 +77,8 @@ err_file:
 	sluice_ring_file_fini();
 err_pernet:
 	unregister_pernet_subsys(&net_ops);
+err_cache:
+	sluice_req_cache_fini();
 	return err;
 }
 
@@ -87,6 +92,7 @@ static void __exit sluice_exit(void)
 	sluice_ring_file_fini();
 	unregister_pernet_subsys(&net_ops);
 	rcu_barrier();
+	sluice_req_cache_fini();
 }
 
 module_init(sluice_init);

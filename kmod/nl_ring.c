@@ -13,7 +13,7 @@ static u64 oldest(struct sluice_ring *ring)
 	spin_lock_bh(&ring->lock);
 	for (i = 0; i < ring->slots.total; i++)
 		if (ring->slots.state[i] == SLUICE_SLOT_PUBLISHED)
-			first = min(first, sluice_req(ring->req[i])->arrival);
+			first = min(first, ring->req[i]->arrival);
 	spin_unlock_bh(&ring->lock);
 	return now - first;
 }

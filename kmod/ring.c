@@ -40,11 +40,10 @@ static void wake(struct sluice_ring *ring)
  * Fill a RESERVED slot and hand it to the consumer, and the request with it.
  * Context: section. The lock is taken for the index moves only; the copy is made outside.
  */
-static void publish(struct sluice_ring *ring, u32 slot, struct sk_buff *skb)
+static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 {
-	struct sluice_req *req = sluice_req(skb);
 	struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
-	u32 len = sluice_req_len(skb), prio = req->prio;
+	u32 len = req->len, prio = req->prio;
 	u64 wait = sluice_now() - req->arrival;
 
 	req->published = saturate(wait);
@@ -62,11 +61,11 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sk_buff *skb)
 	hdr->deadline_ns = req->deadline;
 	hdr->pickup = 0;
 	hdr->service = 0;
-	/* cannot fail: the length is the skb's own */
-	skb_copy_bits(skb, SLUICE_UDP_HLEN, hdr + 1, len);
+	/* cannot fail: the length is the message's own */
+	sluice_req_copy(req, hdr + 1, len);
 	memset((u8 *)(hdr + 1) + len, 0, ALIGN(len, 8) - len);
 	sluice_hist_add(req->class, SLUICE_STAGE_WAIT, wait);
-	trace_sluice_published(skb, ring, slot);
+	trace_sluice_published(req, ring, slot);
 	this_cpu_inc(ring->cnt->received);
 
 	spin_lock(&ring->lock);
@@ -77,7 +76,7 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sk_buff *skb)
 		hdr->gap += atomic_xchg(&req->class->group->gap, 0);
 		hdr->gap_reason = READ_ONCE(req->class->group->gap_reason);
 	}
-	ring->req[slot] = skb;
+	ring->req[slot] = req;
 	sluice_slots_publish(&ring->slots, slot);
 	sluice_rq_push(ring->queue[prio], ring->map.req_entries - 1, ring->k_req_tail[prio],
 		       &ring->req_tail[prio], slot);
@@ -88,18 +87,18 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sk_buff *skb)
 }
 
 /* Let a request wait for this very ring; its lock is held. Return: 0, -ENOBUFS, -ENOMEM. */
-static int wait_for_slot(struct sluice_ring *ring, struct sk_buff *skb)
+static int wait_for_slot(struct sluice_ring *ring, struct sluice_req *req)
 {
 	struct sluice_group *g = ring->group;
 	enum sluice_outcome why;
 
-	if (!sluice_backlog_charge(g, sluice_group_conf(g), skb, &why)) {
+	if (!sluice_backlog_charge(g, sluice_group_conf(g), req, &why)) {
 		ring->gap++;
 		ring->gap_reason = why;
 		return why == SLUICE_OUTCOME_REJECTED_MEMORY ? -ENOMEM : -ENOBUFS;
 	}
-	trace_sluice_waiting(skb, g, ring);
-	__skb_queue_tail(&ring->waiting[sluice_req(skb)->prio], skb);
+	trace_sluice_waiting(req, g, ring);
+	list_add_tail(&req->node, &ring->waiting[req->prio]);
 	ring->nwaiting++;
 	return 0;
 }
@@ -107,16 +106,16 @@ static int wait_for_slot(struct sluice_ring *ring, struct sk_buff *skb)
 /**
  * sluice_ring_offer() - publish a request, or let it wait for this ring
  * @ring: in its group's set when the section began
- * @skb: request; taken if the answer is 0
+ * @req: request; taken if the answer is 0
  * @wait: if the window is used up, wait in the ring's own backlog
  *
  * Context: section.
  * Return: 0; -EMSGSIZE larger than any slot; -ESHUTDOWN the ring is leaving; -EAGAIN no room
  * (without @wait); -ENOBUFS, -ENOMEM the group's backlog holds its limit of requests, of bytes.
  */
-int sluice_ring_offer(struct sluice_ring *ring, struct sk_buff *skb, bool wait)
+int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait)
 {
-	u32 len = sluice_req_len(skb);
+	u32 len = req->len;
 	bool deadline;
 	u32 slot;
 	int err;
@@ -134,11 +133,11 @@ int sluice_ring_offer(struct sluice_ring *ring, struct sk_buff *skb, bool wait)
 	slot = ring->nwaiting && wait ? SLUICE_SLOTS_NONE : sluice_slots_reserve(&ring->slots, len);
 	if (likely(slot != SLUICE_SLOTS_NONE)) {
 		spin_unlock(&ring->lock);
-		publish(ring, slot, skb);
+		publish(ring, slot, req);
 		return 0;
 	}
-	deadline = sluice_req(skb)->deadline;
-	err = wait ? wait_for_slot(ring, skb) : -EAGAIN;
+	deadline = req->deadline;
+	err = wait ? wait_for_slot(ring, req) : -EAGAIN;
 	spin_unlock(&ring->lock);
 	if (!err && deadline)
 		sluice_backlog_arm(ring->group);
@@ -149,25 +148,26 @@ int sluice_ring_offer(struct sluice_ring *ring, struct sk_buff *skb, bool wait)
  * Reserve a slot for the head of the ring's own backlog. Return: the request, its slot in @slot, or
  * NULL.
  */
-static struct sk_buff *waiting_pop(struct sluice_ring *ring, u32 *slot)
+static struct sluice_req *waiting_pop(struct sluice_ring *ring, u32 *slot)
 {
-	struct sk_buff *skb = NULL;
+	struct sluice_req *req = NULL;
 	u32 prio;
 
 	spin_lock(&ring->lock);
 	if (ring->nwaiting && !ring->closed) {
-		for (prio = 0; prio < SLUICE_RING_PRIOS && !skb; prio++)
-			skb = skb_peek(&ring->waiting[prio]);
-		*slot = sluice_slots_reserve(&ring->slots, sluice_req_len(skb));
+		for (prio = 0; prio < SLUICE_RING_PRIOS && !req; prio++)
+			req = list_first_entry_or_null(&ring->waiting[prio], struct sluice_req,
+						       node);
+		*slot = sluice_slots_reserve(&ring->slots, req->len);
 		if (*slot != SLUICE_SLOTS_NONE) {
-			__skb_unlink(skb, &ring->waiting[sluice_req(skb)->prio]);
+			list_del(&req->node);
 			ring->nwaiting--;
 		} else {
-			skb = NULL;
+			req = NULL;
 		}
 	}
 	spin_unlock(&ring->lock);
-	return skb;
+	return req;
 }
 
 static void slot_unreserve(struct sluice_ring *ring, u32 slot)
@@ -186,26 +186,26 @@ static void slot_unreserve(struct sluice_ring *ring, u32 slot)
 void sluice_ring_pull(struct sluice_ring *ring)
 {
 	struct sluice_group *g = READ_ONCE(ring->group);
-	struct sk_buff *skb;
+	struct sluice_req *req;
 	u32 slot;
 
 	if (!g)
 		return;
-	while (READ_ONCE(ring->nwaiting) && (skb = waiting_pop(ring, &slot))) {
-		u64 deadline = sluice_req(skb)->deadline;
+	while (READ_ONCE(ring->nwaiting) && (req = waiting_pop(ring, &slot))) {
+		u64 deadline = req->deadline;
 
-		if (!sluice_req_settle(skb, g)) {
+		if (!sluice_req_settle(req, g)) {
 			slot_unreserve(ring, slot);
 			continue;
 		}
-		sluice_backlog_uncharge(g, skb);
+		sluice_backlog_uncharge(g, req);
 		if (deadline && sluice_now() > deadline) {
 			slot_unreserve(ring, slot);
 			sluice_group_gap(g, SLUICE_OUTCOME_EXPIRED_BACKLOG);
-			sluice_req_drop(skb, NULL, SLUICE_OUTCOME_EXPIRED_BACKLOG);
+			sluice_req_drop(req, NULL, SLUICE_OUTCOME_EXPIRED_BACKLOG);
 			continue;
 		}
-		publish(ring, slot, skb);
+		publish(ring, slot, req);
 	}
 	if (READ_ONCE(g->nbacklog) && !READ_ONCE(ring->closed))
 		sluice_backlog_feed(g, ring);

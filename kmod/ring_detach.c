@@ -2,12 +2,12 @@
 /* How a ring leaves: drain, detach, and what becomes of the requests it leaves unanswered. */
 #include "sluice.h"
 
-/* Offer a request to its group again. Context: makes its own section. Takes @skb. */
-static void resubmit(struct sk_buff *skb)
+/* Offer a request to its group again. Context: makes its own section. Takes @req. */
+static void resubmit(struct sluice_req *req)
 {
 	local_bh_disable();
-	if (sluice_req_settle(skb, NULL))
-		sluice_group_submit(sluice_req(skb)->class->group, skb, false);
+	if (sluice_req_settle(req, NULL))
+		sluice_group_submit(req->class->group, req, false);
 	local_bh_enable();
 }
 
@@ -15,8 +15,8 @@ static void resubmit(struct sk_buff *skb)
 static void close_intake(struct sluice_ring *ring)
 {
 	struct sluice_group *g = ring->group;
-	struct sk_buff_head out;
-	struct sk_buff *skb;
+	struct sluice_req *req, *next;
+	LIST_HEAD(out);
 	u32 prio;
 
 	sluice_group_rings_remove(g, ring);
@@ -29,15 +29,14 @@ static void close_intake(struct sluice_ring *ring)
 	 * One at a time, so that each is in a list or in a section that settles it: a listener's
 	 * removal runs under the mutex that we hold, and cannot walk past a private list.
 	 */
-	__skb_queue_head_init(&out);
 	spin_lock_bh(&ring->lock);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		skb_queue_splice_tail_init(&ring->waiting[prio], &out);
+		list_splice_tail_init(&ring->waiting[prio], &out);
 	ring->nwaiting = 0;
 	spin_unlock_bh(&ring->lock);
-	while ((skb = __skb_dequeue(&out))) {
-		sluice_backlog_uncharge(g, skb);
-		resubmit(skb);
+	list_for_each_entry_safe(req, next, &out, node) {
+		sluice_backlog_uncharge(g, req);
+		resubmit(req);
 	}
 }
 
@@ -69,19 +68,19 @@ int sluice_ring_drain(struct sluice_ring *ring, bool on)
 }
 
 /* Take the request out of a PUBLISHED slot and free the slot. Context: section. */
-static struct sk_buff *slot_revoke(struct sluice_ring *ring, u32 slot)
+static struct sluice_req *slot_revoke(struct sluice_ring *ring, u32 slot)
 {
-	struct sk_buff *skb = NULL;
+	struct sluice_req *req = NULL;
 
 	spin_lock(&ring->lock);
 	if (ring->slots.state[slot] == SLUICE_SLOT_PUBLISHED) {
-		skb = ring->req[slot];
+		req = ring->req[slot];
 		ring->req[slot] = NULL;
 	}
 	if (ring->slots.state[slot] != SLUICE_SLOT_FREE)
 		sluice_slots_free(&ring->slots, slot);
 	spin_unlock(&ring->lock);
-	return skb;
+	return req;
 }
 
 /*
@@ -92,21 +91,21 @@ static struct sk_buff *slot_revoke(struct sluice_ring *ring, u32 slot)
 static u32 hand_on(struct sluice_ring *ring, u32 slot, bool taken)
 {
 	u32 crash = sluice_group_conf(ring->group)->crash;
-	struct sk_buff *skb;
+	struct sluice_req *req;
 
 	local_bh_disable();
-	skb = slot_revoke(ring, slot);
-	if (skb && sluice_req_settle(skb, NULL)) {
+	req = slot_revoke(ring, slot);
+	if (req && sluice_req_settle(req, NULL)) {
 		if (crash == SLUICE_CRASH_REJECT || (taken && crash != SLUICE_CRASH_REISSUE)) {
-			sluice_req_reject(skb, ring, SLUICE_OUTCOME_REJECTED_CRASH);
+			sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CRASH);
 		} else {
-			sluice_req(skb)->flags |= taken ? SLUICE_REQ_REISSUED : SLUICE_REQ_REQUEUED;
+			req->flags |= taken ? SLUICE_REQ_REISSUED : SLUICE_REQ_REQUEUED;
 			this_cpu_inc(ring->cnt->moved);
-			sluice_group_submit(sluice_req(skb)->class->group, skb, false);
+			sluice_group_submit(req->class->group, req, false);
 		}
 	}
 	local_bh_enable();
-	return !!skb;
+	return !!req;
 }
 
 /*

@@ -392,7 +392,7 @@ static int ring_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&ring->member);
 	INIT_LIST_HEAD(&ring->all);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		__skb_queue_head_init(&ring->waiting[prio]);
+		INIT_LIST_HEAD(&ring->waiting[prio]);
 	ring->closed = true;
 	file->private_data = ring;
 	return 0;

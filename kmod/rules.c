@@ -391,10 +391,8 @@ out:
 	return rules;
 }
 
-static bool repoint(struct sk_buff *skb, struct sluice_ring *ring, void *arg)
+static bool repoint(struct sluice_req *req, struct sluice_ring *ring, void *arg)
 {
-	struct sluice_req *req = sluice_req(skb);
-
 	if (req->rule->retired)
 		req->rule = req->rule->listener->retired;
 	return false;

@@ -35,8 +35,8 @@
  *   ingress    softirq, RCU reader: udp.c -> rules -> group -> ring_offer
  *   transmit   process context, bottom halves disabled: a ring's thread or its consumer's kick
  *   sweep      work item of a group: what waits too long
- *   control    process context under sluice_mutex: netlink, ring set-up and teardown, namespace
- *   exit
+ *   control    process context under sluice_mutex: netlink, set-up and teardown of rings,
+ *              exit of a namespace
  *
  * A "section" is a stretch of code with bottom halves disabled in which a request changes hands or
  * ends, together with the counters that say so. It is an RCU read-side section too. So
@@ -62,14 +62,15 @@
  *   (sections that move a request repoint it to listener->retired); a walk repoints what is in
  *   lists and slots; grace period; folded into listener->retired; free.
  * group: listed by name; users counts rules, defaults and rings (under sluice_mutex); sections
- *   reach
- *   it only through those. Freed when users is 0, after a grace period and the end of its sweep.
+ *   reach it only through those. Freed when users is 0, after a grace period and the end of its
+ *   sweep.
  * class: as long as its group.
  * ring: its open file. In group->rings (RCU) while it takes requests. Detach: out of the set;
  *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
  *   group let go. Freed when the file is released, after its thread has ended.
- * ring memory: the shmem file: ring, and each mapping. Mappings hold neither the ring nor the
- *   module
+ * ring memory: the shmem file: ring, and each mapping. Mappings hold neither ring nor module.
+ * request: see struct sluice_req. It refers to its rule's counters, and through them to its
+ *   listener: both removals walk all requests, as above.
  */
 
 #define SLUICE_OUTCOMES_N __SLUICE_OUTCOME_MAX
@@ -130,28 +131,36 @@ struct sluice_class {
 	struct sluice_ledger ledger;
 };
 
+/* What holds a request's bytes, and how its reply travels. */
+enum sluice_req_kind {
+	SLUICE_REQ_KIND_UDP, /* skb: the datagram, from the UDP header on */
+};
+
 /*
- * A request in the kernel's hands is its skb, from the transport header on; this is its control
- * block.
+ * A request, from its arrival in a group to its end. While the kernel owns it, it lies in a
+ * backlog; while a consumer has it, in ring->req[slot]. Whoever takes it out of there in a section
+ * is its owner until it puts it somewhere else or ends it. The first cache line is what the way to
+ * the ring touches.
  */
 struct sluice_req {
+	struct list_head node; /* backlog */
 	struct sluice_rule_stats *rule;
 	struct sluice_class *class; /* NULL until a rule sends it to a group */
 	u64 arrival;		    /* CLOCK_MONOTONIC ns */
 	u64 deadline;		    /* CLOCK_MONOTONIC ns, 0: none */
+	u32 len;		    /* bytes of the message */
 	u32 hash;
-	u32 ifindex;   /* device it came in by */
 	u32 published; /* ns after arrival, saturating */
 	u8 prio;
-	u8 flags; /* SLUICE_REQ_* */
-	u16 pad;
-};
+	u8 flags; /* SLUICE_REQ_* of linux/sluice_ring.h */
+	u8 kind;  /* enum sluice_req_kind */
+	bool borrowed; /* its memory is the stack of the section that refuses it */
 
-static inline struct sluice_req *sluice_req(const struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct sluice_req) > sizeof_field(struct sk_buff, cb));
-	return (struct sluice_req *)skb->cb;
-}
+	struct sk_buff *skb; /* NULL once a reply travels in it */
+	u32 off;	     /* of the message in @skb */
+	u32 truesize;	     /* bytes of memory it holds, for limits */
+	u32 ifindex;	     /* device it came in by */
+};
 
 /* What a rule, or the listener's default, does; immutable. */
 struct sluice_verdict_to {
@@ -251,7 +260,7 @@ struct sluice_group {
 	u32 seed; /* of flow hashes */
 
 	spinlock_t lock ____cacheline_aligned; /* backlog, nbacklog */
-	struct sk_buff_head backlog[SLUICE_RING_PRIOS];
+	struct list_head backlog[SLUICE_RING_PRIOS];
 	u32 nbacklog;
 	atomic_t rr;
 	atomic_t gap;
@@ -305,9 +314,9 @@ struct sluice_ring {
 	/* producers */
 	spinlock_t lock ____cacheline_aligned; /* all down to woken */
 	struct sluice_slots slots;
-	struct sk_buff **req; /* [slots.total]: the request in a PUBLISHED slot */
+	struct sluice_req **req; /* [slots.total]: the request in a PUBLISHED slot */
 	u32 req_tail[SLUICE_RING_PRIOS];
-	struct sk_buff_head waiting[SLUICE_RING_PRIOS];
+	struct list_head waiting[SLUICE_RING_PRIOS];
 	u32 nwaiting;
 	u32 gap;
 	u16 gap_reason;
@@ -347,20 +356,32 @@ extern unsigned int sluice_net_id;
 
 struct sluice_net *sluice_net(const struct net *net);
 
+/* req.c */
+int sluice_req_cache_init(void);
+void sluice_req_cache_fini(void);
+struct sluice_req *sluice_req_create(const struct sluice_req *from);
+void sluice_req_free(struct sluice_req *req, bool served);
+int sluice_req_copy(const struct sluice_req *req, void *to, u32 len);
+int sluice_req_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
+		     u32 len, bool last);
+void sluice_req_detach(struct sluice_req *req);
+
 /* ledger.c */
-void sluice_req_received(struct sk_buff *skb, struct sluice_listener *l);
-void sluice_req_grouped(struct sk_buff *skb, struct sluice_class *class);
+void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);
+void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class);
 void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome);
-void sluice_req_drop(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome);
-void sluice_req_reject(struct sk_buff *skb, struct sluice_ring *ring, enum sluice_outcome outcome);
-bool sluice_req_settle(struct sk_buff *skb, struct sluice_group *charged);
+void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring,
+		     enum sluice_outcome outcome);
+void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
+		       enum sluice_outcome outcome);
+bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged);
 void sluice_hist_add(struct sluice_class *class, enum sluice_stage stage, u64 ns);
 enum sluice_kind sluice_outcome_kind(enum sluice_outcome outcome);
 const char *sluice_outcome_name(enum sluice_outcome outcome);
 
 /* snapshot.c */
-typedef bool (*sluice_visit_fn)(struct sk_buff *skb, struct sluice_ring *ring, void *arg);
+typedef bool (*sluice_visit_fn)(struct sluice_req *req, struct sluice_ring *ring, void *arg);
 void sluice_net_visit(struct sluice_net *sn, sluice_visit_fn fn, void *arg);
 int sluice_net_snapshot(struct sluice_net *sn, bool exact);
 void sluice_ring_ledger_fold(struct sluice_ring *ring, struct sluice_ledger *into);
@@ -398,17 +419,15 @@ void sluice_group_rings_remove(struct sluice_group *g, struct sluice_ring *ring)
 const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g);
 
 /* steer.c */
-u32 sluice_steer_hash(const struct sluice_group_conf *conf, const struct sluice_msg *msg,
-		      struct sk_buff *skb, u32 seed);
-bool sluice_group_submit(struct sluice_group *g, struct sk_buff *skb, bool fresh);
+bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh);
 
 /* backlog.c */
 void sluice_backlog_init(struct sluice_group *g);
 void sluice_backlog_fini(struct sluice_group *g);
 bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf,
-			   struct sk_buff *skb, enum sluice_outcome *why);
-void sluice_backlog_uncharge(struct sluice_group *g, const struct sk_buff *skb);
-void sluice_backlog_add(struct sluice_group *g, struct sk_buff *skb);
+			   const struct sluice_req *req, enum sluice_outcome *why);
+void sluice_backlog_uncharge(struct sluice_group *g, const struct sluice_req *req);
+void sluice_backlog_add(struct sluice_group *g, struct sluice_req *req);
 void sluice_backlog_run(struct sluice_group *g);
 void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring);
 void sluice_backlog_arm(struct sluice_group *g);
@@ -416,7 +435,7 @@ void sluice_group_gap(struct sluice_group *g, enum sluice_outcome outcome);
 
 /* ring.c, ring_detach.c */
 struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot);
-int sluice_ring_offer(struct sluice_ring *ring, struct sk_buff *skb, bool wait);
+int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait);
 void sluice_ring_pull(struct sluice_ring *ring);
 bool sluice_ring_has_room(const struct sluice_ring *ring);
 int sluice_ring_attach(struct sluice_ring *ring);
@@ -450,8 +469,8 @@ void sluice_udp_release(struct sluice_listener *l);
 /* udp_tx.c */
 struct sluice_routes *sluice_routes_create(void);
 void sluice_routes_flush(struct sluice_routes *r);
-int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req,
-		     const void *data, u32 len, bool last);
+int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
+		     u32 len, bool last);
 
 /* netlink.c */
 int sluice_netlink_init(void);
@@ -459,13 +478,7 @@ void sluice_netlink_fini(void);
 void sluice_event(struct sluice_net *sn, enum sluice_event kind, const char *name,
 		  struct sluice_ring *ring, u64 count);
 
-/* Payload of a request: what follows the UDP header. */
 #define SLUICE_UDP_HLEN 8
-
-static inline u32 sluice_req_len(const struct sk_buff *skb)
-{
-	return skb->len - SLUICE_UDP_HLEN;
-}
 
 static inline u64 sluice_now(void)
 {

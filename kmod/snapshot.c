@@ -8,18 +8,17 @@
 #include "sluice.h"
 
 /* Drop what @fn took; the caller holds @q's lock. */
-static u32 visit_queue(struct sk_buff_head *q, struct sluice_group *g, sluice_visit_fn fn,
-		       void *arg)
+static u32 visit_queue(struct list_head *q, struct sluice_group *g, sluice_visit_fn fn, void *arg)
 {
-	struct sk_buff *skb, *next;
+	struct sluice_req *req, *next;
 	u32 taken = 0;
 
-	skb_queue_walk_safe(q, skb, next) {
-		if (!fn(skb, NULL, arg))
+	list_for_each_entry_safe(req, next, q, node) {
+		if (!fn(req, NULL, arg))
 			continue;
-		__skb_unlink(skb, q);
-		sluice_backlog_uncharge(g, skb);
-		kfree_skb(skb);
+		list_del(&req->node);
+		sluice_backlog_uncharge(g, req);
+		sluice_req_free(req, false);
 		taken++;
 	}
 	return taken;
@@ -43,13 +42,13 @@ static void visit_ring(struct sluice_ring *ring, sluice_visit_fn fn, void *arg)
 	for (i = 0; i < SLUICE_RING_PRIOS; i++)
 		ring->nwaiting -= visit_queue(&ring->waiting[i], ring->group, fn, arg);
 	for (i = 0; i < ring->slots.total; i++) {
-		struct sk_buff *skb = ring->req[i];
+		struct sluice_req *req = ring->req[i];
 
-		if (ring->slots.state[i] != SLUICE_SLOT_PUBLISHED || !fn(skb, ring, arg))
+		if (ring->slots.state[i] != SLUICE_SLOT_PUBLISHED || !fn(req, ring, arg))
 			continue;
 		ring->req[i] = NULL;
 		sluice_slots_cancel(&ring->slots, i);
-		kfree_skb(skb);
+		sluice_req_free(req, false);
 	}
 	spin_unlock(&ring->lock);
 }
@@ -79,8 +78,8 @@ static void visit_all(struct sluice_net *sn, sluice_visit_fn fn, void *arg, bool
  * sluice_net_visit() - show every request that lies in a backlog or a published slot to @fn
  * @sn: namespace; sluice_mutex is held
  * @fn: returns true to have the request taken out and freed; it has counted its outcome then.
- *	Called under the lock
- *	of the list or ring, bottom halves disabled; must not sleep or take either kind of lock
+ *	Called under the lock of the list or ring, bottom halves disabled; must not sleep or take
+ *	either kind of lock
  * @arg: for @fn
  *
  * A request that a section holds at this moment is not shown: see sluice_req_settle().
@@ -136,10 +135,8 @@ static void rule_ledger_sum(struct sluice_rule_stats *s)
 	}
 }
 
-static bool count_in_flight(struct sk_buff *skb, struct sluice_ring *ring, void *arg)
+static bool count_in_flight(struct sluice_req *req, struct sluice_ring *ring, void *arg)
 {
-	struct sluice_req *req = sluice_req(skb);
-
 	req->rule->ledger.in_flight++;
 	req->rule->listener->ledger.in_flight++;
 	req->class->ledger.in_flight++;
@@ -199,8 +196,7 @@ static int snapshot_take(void *arg)
  * sluice_net_snapshot() - fill the ledgers of all objects of a namespace
  * @sn: namespace; sluice_mutex is held, and the ledgers are valid while it is
  * @exact: stop all CPUs, so that no section is half done: only then do the sums have to close.
- *	Costs a pause of some
- *	microseconds and some nanoseconds for each slot and rule
+ *	Costs a pause of some microseconds and some nanoseconds for each slot and rule
  *
  * In the stopped machine no spinlock is held by anyone: their holders run with preemption disabled.
  *

@@ -20,61 +20,61 @@ SLUICE_OUTCOMES(SLUICE_X_EXPORT)
 #define SLUICE_X_SYMBOL(o, kind, reason, text) { SLUICE_OUTCOME_##o, #o },
 
 TRACE_EVENT(sluice_received,
-	TP_PROTO(const struct sluice_listener *l, const struct sk_buff *skb),
-	TP_ARGS(l, skb),
+	TP_PROTO(const struct sluice_listener *l, const struct sluice_req *req),
+	TP_ARGS(l, req),
 	TP_STRUCT__entry(
-		__field(const void *, skb)
+		__field(const void *, req)
 		__field(u32, listener)
 		__field(u32, rule)
 		__field(u32, len)
 	),
 	TP_fast_assign(
-		__entry->skb = skb;
+		__entry->req = req;
 		__entry->listener = l->id;
-		__entry->rule = sluice_req(skb)->rule->id;
-		__entry->len = sluice_req_len(skb);
+		__entry->rule = req->rule->id;
+		__entry->len = req->len;
 	),
 	TP_printk("request=%p listener=%u rule=%u len=%u",
-		  __entry->skb, __entry->listener, __entry->rule, __entry->len)
+		  __entry->req, __entry->listener, __entry->rule, __entry->len)
 );
 
 TRACE_EVENT(sluice_waiting,
-	TP_PROTO(const struct sk_buff *skb, const struct sluice_group *g,
+	TP_PROTO(const struct sluice_req *req, const struct sluice_group *g,
 		 const struct sluice_ring *ring),
-	TP_ARGS(skb, g, ring),
+	TP_ARGS(req, g, ring),
 	TP_STRUCT__entry(
-		__field(const void *, skb)
+		__field(const void *, req)
 		__field(u32, group)
 		__field(u32, ring)
 		__field(int, waiting)
 	),
 	TP_fast_assign(
-		__entry->skb = skb;
+		__entry->req = req;
 		__entry->group = g->id;
 		__entry->ring = ring ? ring->id : 0;
 		__entry->waiting = atomic_read(&g->waiting);
 	),
 	TP_printk("request=%p group=%u ring=%u waiting=%d",
-		  __entry->skb, __entry->group, __entry->ring, __entry->waiting)
+		  __entry->req, __entry->group, __entry->ring, __entry->waiting)
 );
 
 TRACE_EVENT(sluice_published,
-	TP_PROTO(const struct sk_buff *skb, const struct sluice_ring *ring, u32 slot),
-	TP_ARGS(skb, ring, slot),
+	TP_PROTO(const struct sluice_req *req, const struct sluice_ring *ring, u32 slot),
+	TP_ARGS(req, ring, slot),
 	TP_STRUCT__entry(
-		__field(const void *, skb)
+		__field(const void *, req)
 		__field(u32, ring)
 		__field(u32, slot)
 		__field(u32, wait)
 	),
 	TP_fast_assign(
-		__entry->skb = skb;
+		__entry->req = req;
 		__entry->ring = ring->id;
 		__entry->slot = slot;
-		__entry->wait = sluice_req(skb)->published;
+		__entry->wait = req->published;
 	),
 	TP_printk("request=%p ring=%u slot=%u wait_ns=%u",
-		  __entry->skb, __entry->ring, __entry->slot, __entry->wait)
+		  __entry->req, __entry->ring, __entry->slot, __entry->wait)
 );
 
 TRACE_EVENT(sluice_response,

@@ -18,7 +18,7 @@
 struct answer {
 	struct sluice_response resp;
 	enum sluice_verdict verdict;
-	struct sk_buff *skb;
+	struct sluice_req *req;
 };
 
 /* Copy an entry once. What it says is checked, and used, in the copy only. */
@@ -47,13 +47,13 @@ static void take(struct sluice_ring *ring, struct answer *a)
 {
 	u32 slot = a->resp.slot;
 
-	a->skb = NULL;
+	a->req = NULL;
 	a->verdict = sluice_slots_check(&ring->slots, slot, a->resp.gen, a->resp.data, a->resp.len);
 	if (a->verdict == SLUICE_VERDICT_OK && !flags_ok(a->resp.flags))
 		a->verdict = SLUICE_VERDICT_BAD_DATA;
 	if (a->verdict == SLUICE_VERDICT_STALE)
 		return;
-	a->skb = ring->req[slot];
+	a->req = ring->req[slot];
 	ring->req[slot] = NULL;
 	sluice_slots_answer(&ring->slots, slot);
 }
@@ -97,31 +97,30 @@ static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, 
 
 static int send(struct sluice_ring *ring, const struct answer *a, bool last)
 {
-	struct sluice_listener *l = sluice_req(a->skb)->rule->listener;
-
-	return sluice_udp_reply(l, ring->routes, a->skb, sluice_ring_slot(ring, a->resp.data) + 1,
+	return sluice_req_reply(a->req, ring->routes, sluice_ring_slot(ring, a->resp.data) + 1,
 				a->resp.len, last);
 }
 
-/* End the request as its consumer says. Takes a->skb. */
+/* End the request as its consumer says. Takes a->req. */
 static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
 {
-	struct sluice_req req = *sluice_req(a->skb);
+	struct sluice_req *req = a->req;
 	u16 flags = a->resp.flags;
 	int err;
 
 	if (flags & SLUICE_RESP_EXPIRED) {
-		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_EXPIRED_RING);
+		sluice_req_drop(req, ring, SLUICE_OUTCOME_EXPIRED_RING);
 	} else if (flags & SLUICE_RESP_REJECT) {
-		sluice_req_reject(a->skb, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
+		sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
 	} else if (flags & SLUICE_RESP_NO_REPLY) {
-		stamps(sluice_ring_slot(ring, a->resp.slot), &req, now);
-		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_DONE);
+		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
+		sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
 	} else {
-		stamps(sluice_ring_slot(ring, a->resp.slot), &req, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
 		err = send(ring, a, true);
-		sluice_req_finish(&req, ring,
+		sluice_req_finish(req, ring,
 				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
+		sluice_req_free(req, !err);
 	}
 }
 
@@ -131,22 +130,23 @@ static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
  */
 static void send_more(struct sluice_ring *ring, struct answer *a)
 {
+	struct sluice_req *req = a->req;
 	bool cancelled = false;
 
 	send(ring, a, false);
 	spin_lock(&ring->lock);
-	if (unlikely(READ_ONCE(sluice_req(a->skb)->rule->listener->dead))) {
+	if (unlikely(READ_ONCE(req->rule->listener->dead))) {
 		sluice_slots_cancel(&ring->slots, a->resp.slot);
 		cancelled = true;
 	} else {
-		if (unlikely(READ_ONCE(sluice_req(a->skb)->rule->retired)))
-			sluice_req(a->skb)->rule = sluice_req(a->skb)->rule->listener->retired;
+		if (unlikely(READ_ONCE(req->rule->retired)))
+			req->rule = req->rule->listener->retired;
 		sluice_slots_publish(&ring->slots, a->resp.slot);
-		ring->req[a->resp.slot] = a->skb;
+		ring->req[a->resp.slot] = req;
 	}
 	spin_unlock(&ring->lock);
 	if (cancelled)
-		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
+		sluice_req_drop(req, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
 	/* the entry no longer holds slot or request */
 	a->verdict = SLUICE_VERDICT_STALE;
 }
@@ -163,7 +163,7 @@ static void act(struct sluice_ring *ring, struct answer *a, u64 now)
 		break;
 	case SLUICE_VERDICT_BAD_DATA:
 		ring->bad_responses++;
-		sluice_req_drop(a->skb, ring, SLUICE_OUTCOME_DROPPED_BAD_RESPONSE);
+		sluice_req_drop(a->req, ring, SLUICE_OUTCOME_DROPPED_BAD_RESPONSE);
 		break;
 	case SLUICE_VERDICT_STALE:
 		ring->bad_responses++;

@@ -38,14 +38,15 @@ struct peer {
 	u32 ifindex;
 };
 
-static void read_peer(const struct sk_buff *req, struct peer *p)
+static void read_peer(const struct sluice_req *r, struct peer *p)
 {
+	const struct sk_buff *req = r->skb;
 	const struct udphdr *uh = udp_hdr(req);
 
 	memset(p, 0, sizeof(*p)); /* it is compared as a whole */
 	p->sport = uh->dest;
 	p->dport = uh->source;
-	p->ifindex = sluice_req(req)->ifindex;
+	p->ifindex = r->ifindex;
 	p->v6 = req->protocol != htons(ETH_P_IP);
 	if (p->v6) {
 		p->a6.saddr = ipv6_hdr(req)->daddr;
@@ -327,9 +328,8 @@ static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_rout
 
 /**
  * sluice_udp_reply() - send a datagram to the sender of a request
- * @l: the request's listener
+ * @req: request whose skb is there; with @last it may travel in that
  * @routes: of the ring whose tx_lock is held, or NULL
- * @req: request; with @last taken, and used for the reply where possible
  * @data: reply; may be memory that a consumer changes meanwhile: it is read once
  * @len: bytes of it, 0 to 65507 less headers; a longer one fails with -EMSGSIZE
  * @last: no further reply follows for this request
@@ -339,11 +339,12 @@ static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_rout
  *
  * Context: bottom halves disabled. Return: 0 or -errno.
  */
-int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, struct sk_buff *req,
-		     const void *data, u32 len, bool last)
+int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
+		     u32 len, bool last)
 {
-	struct sk_buff *skb = NULL;
+	struct sluice_listener *l = req->rule->listener;
 	struct dst_entry *dst;
+	struct sk_buff *skb;
 	struct peer p;
 	bool ref;
 	u32 hlen;
@@ -351,26 +352,21 @@ int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, st
 
 	read_peer(req, &p);
 	hlen = p.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	if (len > U16_MAX - SLUICE_UDP_HLEN - (p.v6 ? 0 : hlen)) {
-		err = -EMSGSIZE;
-		goto out;
-	}
+	if (len > U16_MAX - SLUICE_UDP_HLEN - (p.v6 ? 0 : hlen))
+		return -EMSGSIZE;
 	dst = route_get(l, routes, &p, &ref);
-	if (IS_ERR(dst)) {
-		err = PTR_ERR(dst);
-		goto out;
-	}
-	if (last && reusable(req, len)) {
-		skb = reuse(req);
-		req = NULL;
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	if (last && reusable(req->skb, len)) {
+		skb = reuse(req->skb);
+		req->skb = NULL;
 	} else {
 		skb = fresh(dst, hlen, len);
 	}
 	if (!skb) {
 		if (ref)
 			dst_release(dst);
-		err = -ENOMEM;
-		goto out;
+		return -ENOMEM;
 	}
 	skb_put_data(skb, data, len);
 	skb->mark = READ_ONCE(l->sk->sk_mark);
@@ -382,9 +378,5 @@ int sluice_udp_reply(struct sluice_listener *l, struct sluice_routes *routes, st
 		skb_dst_set_noref(skb, dst);
 	err = xmit(l, skb, dst, &p, len);
 	rcu_read_unlock();
-	err = net_xmit_eval(err); /* a macro that looks at its argument twice */
-out:
-	if (last && req)
-		consume_skb(req);
-	return err;
+	return net_xmit_eval(err); /* a macro that looks at its argument twice */
 }

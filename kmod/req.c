@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests: their memory, and what is done with their bytes by the kind they are of. */
+#include <linux/slab.h>
+
+#include "sluice.h"
+
+/*
+ * A few free requests per CPU, taken and put back with bottom halves disabled, so that a request
+ * costs a pointer move instead of a call of the allocator. Under KASAN each request is the
+ * allocator's, so that a use after free shows.
+ */
+#define MAGAZINE 64
+#define REFILL	 16
+
+struct magazine {
+	u32 n;
+	void *req[MAGAZINE];
+};
+
+static DEFINE_PER_CPU(struct magazine, magazines);
+static struct kmem_cache *cache;
+
+static bool use_magazine(void)
+{
+	return !IS_ENABLED(CONFIG_KASAN);
+}
+
+static struct sluice_req *cache_get(void)
+{
+	struct magazine *m;
+
+	if (!use_magazine())
+		return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
+	m = this_cpu_ptr(&magazines);
+	if (unlikely(!m->n)) {
+		m->n = kmem_cache_alloc_bulk(cache, GFP_ATOMIC | __GFP_NOWARN, REFILL, m->req);
+		if (!m->n)
+			return NULL;
+	}
+	return m->req[--m->n];
+}
+
+static void cache_put(struct sluice_req *req)
+{
+	struct magazine *m;
+
+	if (!use_magazine()) {
+		kmem_cache_free(cache, req);
+		return;
+	}
+	m = this_cpu_ptr(&magazines);
+	if (unlikely(m->n == MAGAZINE)) {
+		m->n = MAGAZINE / 2;
+		kmem_cache_free_bulk(cache, MAGAZINE / 2, &m->req[MAGAZINE / 2]);
+	}
+	m->req[m->n++] = req;
+}
+
+/**
+ * sluice_req_create() - a request that may outlive the section it was received in
+ * @from: what it is; its bytes become the new request's
+ *
+ * Context: section. Return: the request, or NULL without memory: @from still has its bytes then.
+ */
+struct sluice_req *sluice_req_create(const struct sluice_req *from)
+{
+	struct sluice_req *req = cache_get();
+
+	if (unlikely(!req))
+		return NULL;
+	*req = *from;
+	req->borrowed = false;
+	return req;
+}
+
+/**
+ * sluice_req_free() - let go of a request whose outcome is counted
+ * @req: in no list or slot
+ * @served: its bytes were used up, for whoever watches drops of packets
+ *
+ * Context: bottom halves disabled.
+ */
+void sluice_req_free(struct sluice_req *req, bool served)
+{
+	if (req->skb) {
+		if (served)
+			consume_skb(req->skb);
+		else
+			kfree_skb(req->skb);
+	}
+	if (!req->borrowed)
+		cache_put(req);
+}
+
+/* The first @len bytes of the message, at most req->len. Context: any. Return: 0 or -EFAULT. */
+int sluice_req_copy(const struct sluice_req *req, void *to, u32 len)
+{
+	return skb_copy_bits(req->skb, req->off, to, len);
+}
+
+/**
+ * sluice_req_reply() - send a reply
+ * @req: request; its bytes may be gone afterwards if @last
+ * @routes: of the ring whose tx_lock is held, or NULL
+ * @data: reply; may be memory that a consumer changes meanwhile: it is read once
+ * @len: bytes of it
+ * @last: no further reply follows for this request
+ *
+ * Context: section. Return: 0 or -errno: it was not sent.
+ */
+int sluice_req_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
+		     u32 len, bool last)
+{
+	return sluice_udp_reply(req, routes, data, len, last);
+}
+
+/*
+ * Make a request independent of device, route, connection tracking and security path, as it may
+ * stay for long. Context: section.
+ */
+void sluice_req_detach(struct sluice_req *req)
+{
+	struct sk_buff *skb = req->skb;
+
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	skb_ext_reset(skb);
+	skb->dev = NULL;
+}
+
+int sluice_req_cache_init(void)
+{
+	cache = KMEM_CACHE(sluice_req, SLAB_HWCACHE_ALIGN);
+	return cache ? 0 : -ENOMEM;
+}
+
+/* All requests have ended, and no section of ours runs any more. */
+void sluice_req_cache_fini(void)
+{
+	struct magazine *m;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		m = per_cpu_ptr(&magazines, cpu);
+		if (m->n)
+			kmem_cache_free_bulk(cache, m->n, m->req);
+		m->n = 0;
+	}
+	kmem_cache_destroy(cache);
+}
