@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Framing: where the messages of a byte stream end. One pass over the bytes in pieces of any size,
+ * with a few words of state, so that a message that arrives a byte at a time costs no more than a
+ * whole one.
+ */
+#ifndef SLUICE_CORE_FRAME_H
+#define SLUICE_CORE_FRAME_H
+
+#include "port.h"
+
+#define SLUICE_FRAME_HEADER_MAX 256U /* a length field ends within these many bytes */
+
+enum sluice_frame_type {
+	SLUICE_FRAME_LENGTH,	/* a length field at a fixed place */
+	SLUICE_FRAME_LINE,	/* up to and with a delimiter */
+	SLUICE_FRAME_MEMCACHED, /* memcached's text and meta commands, data blocks included */
+	SLUICE_FRAME_RESP,	/* Redis: arrays of bulk strings, and inline commands */
+	__SLUICE_FRAME_MAX
+};
+
+/* How to cut; immutable once in use. */
+struct sluice_frame {
+	u8 type;    /* enum sluice_frame_type */
+	u8 width;   /* LENGTH: bytes of the field: 1, 2, 4, 8 */
+	bool little; /* LENGTH: least significant byte first */
+	bool whole; /* LENGTH: the field counts everything, itself and what is before it included */
+	u8 delim;   /* LINE */
+	u32 offset; /* LENGTH: of the field */
+	u32 max;    /* bytes of a message */
+};
+
+/* What is known of the message whose bytes are being fed; all zero before its first byte. */
+struct sluice_frame_state {
+	u64 value;   /* number being read, or the word of a command */
+	u32 seen;    /* bytes fed */
+	u32 skip;    /* RESP: bytes of the current string still to come */
+	u32 items;   /* RESP: strings still to come */
+	u8 stage;
+	u8 token;    /* MEMCACHED: number of the word in the line */
+	u8 want;     /* MEMCACHED: number of the word that is the length of a data block */
+	u8 chars;    /* of the word or number so far */
+	bool number; /* MEMCACHED: the length word is there and is one */
+	u32 data;    /* MEMCACHED: its value */
+};
+
+int sluice_frame_check(const struct sluice_frame *f, const char **why);
+int sluice_frame_feed(const struct sluice_frame *f, struct sluice_frame_state *s, const u8 *data,
+		      u32 len);
+
+#endif /* SLUICE_CORE_FRAME_H */
