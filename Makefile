@@ -33,6 +33,9 @@ vm-shell: kmod user ## boot kernel K with a shell
 unit: ## run the native unit tests
 	@$(MAKE) --no-print-directory -C selftests/unit run
 
+host: user ## test the commands on this host: their options, sluice-load on the loopback device
+	@selftests/host/run $(T)
+
 bench: kmod user ## count instructions per request in the machine, with kernel K
 	@$(MAKE) --no-print-directory -C selftests/bench run K=$(K)
 
@@ -45,4 +48,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit bench lint debug-kernel clean
+.PHONY: help run check deps kmod user vm vm-shell unit host bench lint debug-kernel clean

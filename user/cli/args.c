@@ -69,13 +69,19 @@ int args_need(struct cli *c, struct args *a, const char *what, const char **word
 	return fail_usage(c, "%s is missing", what);
 }
 
+/* What to add to a complaint about a word that looks like an option of the command itself. */
+static const char *hint(const char *word)
+{
+	return word[0] == '-' ? "; options go before the command, as in \"sluice -j stats\"" : "";
+}
+
 int args_end(struct cli *c, struct args *a)
 {
 	const char *word = args_peek(a);
 
 	if (!word)
 		return 0;
-	return fail_usage(c, "\"%s\" is more than this command takes", word);
+	return fail_usage(c, "\"%s\" is more than this command takes%s", word, hint(word));
 }
 
 int args_name(struct cli *c, struct args *a, const char *what, char *name)
@@ -85,8 +91,9 @@ int args_name(struct cli *c, struct args *a, const char *what, char *name)
 
 	if (ret)
 		return ret;
-	if (check_name(word))
-		return fail_usage(c, "\"%s\" is no name for %s: 1 to 31 letters, digits, _ . or -", word, what);
+	if (check_name(word) || word[0] == '-')
+		return fail_usage(c, "\"%s\" is no name for %s: 1 to 31 letters, digits, _ . or -%s", word, what,
+				  hint(word));
 	strcpy(name, word);
 	return 0;
 }
@@ -151,7 +158,7 @@ static int lookup(struct cli *c, const char *word, const char *what,
 	}
 	if (i < 0) {
 		list_names(list, sizeof(list), NULL, name_at, table);
-		return fail_usage(c, "\"%s\" is no %s; known: %s", word, what, list);
+		return fail_usage(c, "\"%s\" is no %s; known: %s%s", word, what, list, hint(word));
 	}
 	return i;
 }

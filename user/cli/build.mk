@@ -2,8 +2,9 @@
 # The sluice command.
 
 CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check \
-	config apply explain monitor top doctor
+	config apply explain monitor top doctor complete
 
 PROGS += sluice
+COMPLETED += sluice
 sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o core/match.o
 sluice-ldlibs := -lmnl -ljson-c

@@ -228,7 +228,7 @@ int cmd_check(struct cli *c, struct args *a)
 	struct objects o;
 	int ret;
 
-	k.quiet = args_take(a, "quiet") || args_take(a, "-q");
+	k.quiet = c->quiet = args_take(a, "quiet") || args_take(a, "-q") || c->quiet;
 	ret = args_end(c, a);
 	if (!ret)
 		ret = stats_get(c, true, &o);

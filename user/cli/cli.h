@@ -16,6 +16,7 @@ struct cli {
 	bool json;
 	bool pretty;
 	bool dump;		/* print requests instead of sending them */
+	bool quiet;		/* check: the exit status tells */
 	struct genl *genl;	/* opened by the first request */
 	char err[1024];		/* why the last function that failed did */
 	bool usage;		/* @err is about the command line */
@@ -154,5 +155,7 @@ int cmd_explain(struct cli *c, struct args *a);
 int cmd_monitor(struct cli *c, struct args *a);
 int cmd_top(struct cli *c, struct args *a);
 int cmd_doctor(struct cli *c, struct args *a);
+int cmd_help(struct cli *c, struct args *a);
+int cmd_complete(struct cli *c, struct args *a);
 
 #endif /* SLUICE_CLI_H */

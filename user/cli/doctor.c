@@ -30,7 +30,7 @@ struct doctor {
 	struct utsname uts;
 	uint64_t caps;
 	bool loaded;
-	bool fault[3];
+	bool asked[3], fault[3];	/* by area */
 };
 
 /* @todo: NULL if there is nothing to do. */
@@ -87,7 +87,7 @@ static bool in_path(const char *program)
 	return found;
 }
 
-/* Whether a line of modules.dep or modules.builtin of the running kernel names the module. */
+/* Whether a line of a list of the running kernel's modules names the module. */
 static bool listed(const struct doctor *d, const char *list, const char *module)
 {
 	char path[512], name[64];
@@ -109,45 +109,62 @@ static bool listed(const struct doctor *d, const char *list, const char *module)
 	return found;
 }
 
-static bool has_module(const struct doctor *d, const char *module)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/%s", module);
-	return !access(path, F_OK) || listed(d, "modules.dep", module) || listed(d, "modules.builtin", module);
-}
-
 static void check_tools(struct doctor *d)
 {
 	bool cc = in_path("gcc") || in_path("cc");
 
 	say(d, BUILD, cc ? OK : FAULT, "compiler", cc ? "found" : "neither gcc nor cc is in PATH",
-	    cc ? NULL : "apt-get install gcc");
+	    cc ? NULL : "apt-get install build-essential");
 	say(d, BUILD, in_path("make") ? OK : FAULT, "make", in_path("make") ? "found" : "not in PATH",
-	    in_path("make") ? NULL : "apt-get install make");
+	    in_path("make") ? NULL : "apt-get install build-essential");
+}
+
+/* What the commands are built with, beside the C library. */
+static void check_libraries(struct doctor *d)
+{
+	static const struct {
+		const char *name, *header, *package;
+	} libs[] = {
+		{ "libmnl", "/usr/include/libmnl/libmnl.h", "apt-get install libmnl-dev" },
+		{ "json-c", "/usr/include/json-c/json.h", "apt-get install libjson-c-dev" },
+	};
+	unsigned int i;
+	bool found;
+
+	for (i = 0; i < 2; i++) {
+		found = !access(libs[i].header, R_OK);
+		say(d, BUILD, found ? OK : FAULT, libs[i].name, found ? "found" : "no headers",
+		    found ? NULL : libs[i].package);
+	}
+}
+
+static void check_kernel(struct doctor *d, enum area area)
+{
+	int major = 0, minor = 0;
+	char text[128];
+
+	sscanf(d->uts.release, "%d.%d", &major, &minor);
+	if (major < KERNEL_MIN_MAJOR || (major == KERNEL_MIN_MAJOR && minor < KERNEL_MIN_MINOR)) {
+		say(d, area, FAULT, "kernel", d->uts.release, "Sluice needs Linux 6.1 or later: boot one");
+	} else if (major == 6 && (minor == 1 || minor == 12)) {
+		say(d, area, OK, "kernel", d->uts.release, NULL);
+	} else {
+		snprintf(text, sizeof(text), "%.80s: not one that Sluice is tested on", d->uts.release);
+		say(d, area, NOTE, "kernel", text, "prefer 6.1 or 6.12, as Debian 12 and its backports have them");
+	}
 }
 
 static void check_headers(struct doctor *d)
 {
 	char path[512], todo[512];
-	int major = 0, minor = 0;
 
-	sscanf(d->uts.release, "%d.%d", &major, &minor);
-	if (major < KERNEL_MIN_MAJOR || (major == KERNEL_MIN_MAJOR && minor < KERNEL_MIN_MINOR))
-		say(d, BUILD, FAULT, "kernel", d->uts.release, "Sluice needs Linux 6.1 or later: boot one");
-	else
-		say(d, BUILD, OK, "kernel", d->uts.release, NULL);
-	snprintf(path, sizeof(path), "/lib/modules/%s/build/Makefile", d->uts.release);
-	snprintf(todo, sizeof(todo), "apt-get install linux-headers-%s", d->uts.release);
+	snprintf(path, sizeof(path), "/lib/modules/%s/build/scripts/Makefile.build", d->uts.release);
+	snprintf(todo, sizeof(todo), "apt-get install linux-headers-%s, or the headers from whoever built this kernel",
+		 d->uts.release);
 	if (access(path, R_OK))
 		say(d, BUILD, FAULT, "headers", "no headers for the running kernel", todo);
 	else
 		say(d, BUILD, OK, "headers", "found", NULL);
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		say(d, BUILD, NOTE, "BTF", "the kernel has no type information: BPF programs cannot call the module",
-		    NULL);
-	else
-		say(d, BUILD, OK, "BTF", "found", NULL);
 }
 
 static void check_module(struct doctor *d)
@@ -157,11 +174,14 @@ static void check_module(struct doctor *d)
 	if (d->loaded) {
 		slurp("/sys/module/sluice/version", version, sizeof(version));
 		say(d, LOAD, OK, "module", version[0] ? version : "loaded", NULL);
+	} else if (access("/proc/modules", R_OK)) {
+		say(d, LOAD, FAULT, "modules", "this kernel takes no modules at all (CONFIG_MODULES)",
+		    "boot a kernel that does, such as the one of linux-image-amd64");
 	} else if (listed(d, "modules.dep", "sluice")) {
 		say(d, LOAD, NOTE, "module", "installed, not loaded", "modprobe sluice");
 	} else {
 		say(d, LOAD, NOTE, "module", "neither loaded nor installed",
-		    "build it with \"make kmod\", then modprobe udp_tunnel ip6_udp_tunnel; insmod with the path of sluice.ko");
+		    "in its sources: make -C /lib/modules/$(uname -r)/build M=$PWD, then insmod sluice.ko");
 	}
 }
 
@@ -198,21 +218,13 @@ static void check_trust(struct doctor *d)
 		say(d, LOAD, NOTE, "taint", buf, NULL);
 }
 
-static void check_needs(struct doctor *d)
+static void check_right(struct doctor *d)
 {
-	static const char *const needs[] = { "udp_tunnel", "ip6_udp_tunnel" };
-	bool admin = d->caps >> CAP_SYS_MODULE_BIT & 1;
-	unsigned int i;
+	bool held = d->caps >> CAP_SYS_MODULE_BIT & 1;
 
-	for (i = 0; i < 2; i++) {
-		if (has_module(d, needs[i]))
-			say(d, LOAD, OK, needs[i], "there", NULL);
-		else
-			say(d, LOAD, d->loaded ? NOTE : FAULT, needs[i], "no such module for this kernel",
-			    "install the kernel's modules (linux-image package, not a stripped one)");
-	}
-	if (!d->loaded && !admin)
-		say(d, LOAD, FAULT, "CAP_SYS_MODULE", "not held", "load the module as root, outside containers");
+	if (!d->loaded)
+		say(d, LOAD, held ? OK : FAULT, "CAP_SYS_MODULE", held ? "held" : "not held",
+		    held ? NULL : "load the module as root, outside containers");
 }
 
 static void check_device(struct doctor *d)
@@ -287,24 +299,60 @@ static int verdict(struct doctor *d)
 
 	if (d->loaded)
 		d->fault[LOAD] = false;
-	d->c->exit_code = d->fault[BUILD] || d->fault[LOAD] || d->fault[RUN];
-	if (!d->list) {
-		printf("\nThis machine can%s build, can%s load and can%s run Sluice.\n", d->fault[BUILD] ? "not" : "",
-		       d->fault[LOAD] ? "not" : "", d->fault[RUN] ? "not" : "");
-		return 0;
+	js = d->list ? json_object_new_object() : NULL;
+	if (!js)
+		putchar('\n');
+	for (i = 0; i < 3; i++) {
+		if (!d->asked[i])
+			continue;
+		if (d->fault[i])
+			d->c->exit_code = 1;
+		if (js)
+			json_object_object_add(js, area_names[i], json_object_new_boolean(!d->fault[i]));
+		else
+			printf("This machine can%s %s Sluice.\n", d->fault[i] ? "not" : "", area_names[i]);
 	}
-	js = json_object_new_object();
-	for (i = 0; i < 3; i++)
-		json_object_object_add(js, area_names[i], json_object_new_boolean(!d->fault[i]));
+	if (!js)
+		return 0;
 	json_object_object_add(js, "checks", d->list);
 	return print_json(d->c, js);
 }
 
+static void examine(struct doctor *d)
+{
+	if (d->asked[BUILD]) {
+		check_tools(d);
+		check_libraries(d);
+		check_kernel(d, BUILD);
+		check_headers(d);
+	}
+	if (d->asked[LOAD]) {
+		check_kernel(d, LOAD);
+		check_module(d);
+		check_trust(d);
+		check_right(d);
+	}
+	if (d->asked[RUN]) {
+		check_device(d);
+		check_netlink(d);
+		check_memlock(d);
+	}
+}
+
+/* [build|load|run]... */
 int cmd_doctor(struct cli *c, struct args *a)
 {
 	struct doctor d = { .c = c };
-	int ret = args_end(c, a);
+	uint32_t area;
+	int ret = 0;
 
+	if (!args_peek(a))
+		d.asked[BUILD] = d.asked[LOAD] = d.asked[RUN] = true;
+	while (!ret && args_peek(a)) {
+		ret = args_enum(c, a, "part of the examination", area_names, &area);
+		if (!ret)
+			d.asked[area] = true;
+	}
 	if (ret)
 		return ret;
 	if (uname(&d.uts))
@@ -312,13 +360,6 @@ int cmd_doctor(struct cli *c, struct args *a)
 	d.caps = effective_caps();
 	d.loaded = !access("/sys/module/sluice", F_OK);
 	d.list = c->json ? json_object_new_array() : NULL;
-	check_tools(&d);
-	check_headers(&d);
-	check_module(&d);
-	check_trust(&d);
-	check_needs(&d);
-	check_device(&d);
-	check_netlink(&d);
-	check_memlock(&d);
+	examine(&d);
 	return verdict(&d);
 }

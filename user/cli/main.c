@@ -6,10 +6,6 @@
 
 #include "cli.h"
 
-static const struct command *find_path(struct cli *c, struct args *a);
-
-static int cmd_help(struct cli *c, struct args *a);
-
 const struct command top_commands[] = {
 	{ "listener", NULL, "where requests enter", NULL, listener_commands, NULL },
 	{ "group", NULL, "rings that serve the same requests", NULL, group_commands, NULL },
@@ -24,8 +20,9 @@ const struct command top_commands[] = {
 	  cmd_explain, NULL, NULL },
 	{ "monitor", "[count N]", "print events as they happen", cmd_monitor, NULL, NULL },
 	{ "top", "[interval TIME] [count N] [batch]", "what happens per second", cmd_top, NULL, NULL },
-	{ "doctor", NULL, "whether this machine can build, load and run Sluice", cmd_doctor, NULL, NULL },
+	{ "doctor", "[build|load|run]...", "whether this machine can build, load and run Sluice", cmd_doctor, NULL, NULL },
 	{ "help", "[COMMAND...]", "what a command takes", cmd_help, NULL, NULL },
+	{ "__complete", "[WORD...]", NULL, cmd_complete, NULL, NULL },	/* for the shell */
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -52,7 +49,8 @@ static void print_overview(FILE *f)
 
 	fprintf(f, "Usage: sluice [-j [-p]] [-d] COMMAND ...\n\n");
 	for (cmd = top_commands; cmd->name; cmd++)
-		fprintf(f, "  %-10s %s\n", cmd->name, cmd->help);
+		if (cmd->help)
+			fprintf(f, "  %-10s %s\n", cmd->name, cmd->help);
 	fprintf(f, "\n"
 		"  -j, --json     print JSON: exact values in nanoseconds and bytes\n"
 		"  -p, --pretty   indent it\n"
@@ -65,11 +63,13 @@ static void print_overview(FILE *f)
 }
 
 /* What the words of @a lead to, as deep as they go; NULL with an error, or for no words at all. */
-static const struct command *find_path(struct cli *c, struct args *a)
+static const struct command *find_path(struct cli *c, struct args *a, const struct command **parent)
 {
 	const struct command *table = top_commands, *cmd = NULL;
 
+	*parent = NULL;
 	while (table && args_peek(a)) {
+		*parent = cmd;
 		cmd = find_command(c, table, args_next(a));
 		if (!cmd)
 			return NULL;
@@ -78,7 +78,8 @@ static const struct command *find_path(struct cli *c, struct args *a)
 	return cmd;
 }
 
-static void print_help(const struct command *cmd, const char *prefix)
+/* @parent: the noun that @cmd is a verb of, or NULL */
+static void print_help(const struct command *cmd, const struct command *parent)
 {
 	char deeper[64];
 
@@ -88,38 +89,49 @@ static void print_help(const struct command *cmd, const char *prefix)
 		print_commands(cmd->sub, deeper);
 		return;
 	}
-	printf("Usage: sluice %s%s%s%s%s\n\n  %s\n", prefix, cmd->name, cmd->args ? " " : "",
-	       cmd->args ? cmd->args : "", cmd->options ? " [OPTIONS]" : "", cmd->help);
+	printf("Usage: sluice %s%s%s%s%s%s\n\n  %s\n", parent ? parent->name : "", parent ? " " : "", cmd->name,
+	       cmd->args ? " " : "", cmd->args ? cmd->args : "", cmd->options ? " [OPTIONS]" : "", cmd->help);
 	if (cmd->options) {
 		printf("\nOptions (defaults in brackets):\n");
 		print_options(cmd->options);
 	}
 }
 
-static int cmd_help(struct cli *c, struct args *a)
+int cmd_help(struct cli *c, struct args *a)
 {
-	const struct command *cmd, *top;
-	char prefix[64] = "";
-	struct args first;
+	const struct command *cmd, *parent;
+	int ret;
 
 	if (!args_peek(a)) {
 		print_overview(stdout);
 		return 0;
 	}
-	first = *a;
-	top = find_command(c, top_commands, args_next(&first));
-	cmd = find_path(c, a);
-	if (!cmd || !top)
+	cmd = find_path(c, a, &parent);
+	if (!cmd)
 		return -EINVAL;
-	if (cmd != top)
-		snprintf(prefix, sizeof(prefix), "%s ", top->name);
-	print_help(cmd, prefix);
-	return args_end(c, a);
+	ret = args_end(c, a);
+	if (!ret)
+		print_help(cmd, parent);
+	return ret;
+}
+
+/* Help is asked for right behind a command, or with --help anywhere behind one that does something. */
+static bool help_asked(const struct args *a, const struct command *cmd)
+{
+	const char *next = args_peek(a);
+	int i;
+
+	if (next && (!strcmp(next, "-h") || !strcmp(next, "--help") || (cmd->sub && !strcmp(next, "help"))))
+		return true;
+	for (i = a->pos; cmd->run && i < a->n; i++)
+		if (!strcmp(a->words[i], "--help"))
+			return true;
+	return false;
 }
 
 static int run(struct cli *c, struct args *a)
 {
-	const struct command *table = top_commands, *cmd;
+	const struct command *table = top_commands, *cmd = NULL, *parent;
 	const char *word;
 
 	for (;;) {
@@ -128,11 +140,12 @@ static int run(struct cli *c, struct args *a)
 			print_overview(stderr);
 			return fail_usage(c, "no command was given");
 		}
+		parent = cmd;
 		cmd = find_command(c, table, word ? word : "show");
 		if (!cmd)
 			return -EINVAL;
-		if (args_peek(a) && (!strcmp(args_peek(a), "--help") || !strcmp(args_peek(a), "-h"))) {
-			print_help(cmd, cmd->sub || table == top_commands ? "" : a->words[0]);
+		if (help_asked(a, cmd)) {
+			print_help(cmd, parent);
 			return 0;
 		}
 		if (cmd->run)
@@ -141,89 +154,102 @@ static int run(struct cli *c, struct args *a)
 	}
 }
 
-/* One leading option. Return 1 to go on, 0 if the command is done, or -errno. */
-static int option(struct cli *c, const char *word, bool *quiet)
+static const struct {
+	char letter;
+	const char *name;
+} global_options[] = {
+	{ 'j', "json" }, { 'p', "pretty" }, { 'd', "dump" }, { 'q', "quiet" }, { 'V', "version" }, { 'h', "help" },
+};
+
+/* The letter of a long option; 0: there is none of this name. */
+static char letter_of(const char *name)
 {
-	if (!strcmp(word, "--json"))
-		word = "-j";
-	else if (!strcmp(word, "--pretty"))
-		word = "-p";
-	else if (!strcmp(word, "--dump"))
-		word = "-d";
-	else if (!strcmp(word, "--quiet"))
-		word = "-q";
-	else if (!strcmp(word, "--version"))
-		word = "-V";
-	else if (!strcmp(word, "--help"))
-		word = "-h";
-	for (word++; *word; word++) {
-		switch (*word) {
-		case 'j':
-			c->json = true;
-			break;
-		case 'p':
-			c->pretty = true;
-			break;
-		case 'd':
-			c->dump = true;
-			break;
-		case 'q':
-			*quiet = true;
-			break;
-		case 'V':
-			puts("sluice " SLUICE_VERSION);
-			return 0;
-		case 'h':
-			print_overview(stdout);
-			return 0;
-		default:
-			return fail_usage(c, "unknown option -%c: see \"sluice --help\"", *word);
-		}
+	size_t i;
+
+	for (i = 0; i < sizeof(global_options) / sizeof(global_options[0]); i++)
+		if (!strcmp(global_options[i].name, name))
+			return global_options[i].letter;
+	return 0;
+}
+
+/* One option by its letter. Return 1 to go on, 0 if the command is done, or -errno. */
+static int option(struct cli *c, char letter, const char *word)
+{
+	switch (letter) {
+	case 'j':
+		c->json = true;
+		break;
+	case 'p':
+		c->pretty = true;
+		break;
+	case 'd':
+		c->dump = true;
+		break;
+	case 'q':
+		c->quiet = true;
+		break;
+	case 'V':
+		puts("sluice " SLUICE_VERSION);
+		return 0;
+	case 'h':
+		print_overview(stdout);
+		return 0;
+	default:
+		return fail_usage(c, "unknown option \"%s\": see \"sluice --help\"", word);
 	}
 	return 1;
 }
 
-static int options(struct cli *c, struct args *a, bool *quiet)
+/* The options in front of the command. */
+static int options(struct cli *c, struct args *a)
 {
+	const char *word, *p;
 	int ret = 1;
 
-	while (ret == 1 && args_peek(a) && args_peek(a)[0] == '-' && args_peek(a)[1])
-		ret = option(c, args_next(a), quiet);
+	while (ret == 1 && args_peek(a) && args_peek(a)[0] == '-' && args_peek(a)[1]) {
+		word = args_next(a);
+		if (word[1] == '-')
+			ret = option(c, letter_of(word + 2), word);
+		for (p = word + 1; word[1] != '-' && *p && ret == 1; p++)
+			ret = option(c, *p, word);
+	}
 	return ret;
+}
+
+/* Whether the command is check, whose exit status tells errors from an open ledger. */
+static bool is_check(struct cli *c, const struct args *a)
+{
+	const struct command *cmd = args_peek(a) ? find_command(c, top_commands, args_peek(a)) : NULL;
+
+	c->usage = false;
+	return cmd && cmd->run == cmd_check;
 }
 
 int main(int argc, char **argv)
 {
 	struct args a = { .words = argv + 1, .n = argc - 1 };
-	static char quiet_word[] = "quiet";
 	struct cli c = { 0 };
-	bool quiet = false, is_check;
-	char **words;
+	bool check;
 	int ret;
 
-	ret = options(&c, &a, &quiet);
+	ret = options(&c, &a);
 	if (!ret)
-		return 0;
-	words = calloc(argc + 1, sizeof(*words));
-	if (!words)
-		ret = fail_memory(&c);
-	if (ret > 0) {
-		a.n -= a.pos;
-		memcpy(words, a.words + a.pos, a.n * sizeof(*words));
-		a.words = words;
-		a.pos = 0;
-		if (quiet)
-			words[a.n++] = quiet_word;
+		return fflush(stdout) ? 1 : 0;
+	/* what follows sees the command's words only */
+	a.words += a.pos;
+	a.n -= a.pos;
+	a.pos = 0;
+	check = ret > 0 && is_check(&c, &a);
+	if (ret > 0 && c.quiet && !check)
+		ret = fail_usage(&c, "-q goes with check only");
+	if (ret > 0)
 		ret = run(&c, &a);
-	}
-	is_check = words && a.n && !strncmp(words[0], "check", strlen(words[0])) && words[0][0];
-	free(words);
 	genl_close(&c);
 	if (!ret && fflush(stdout))
 		ret = fail(&c, -errno, "cannot write: %s", strerror(errno));
 	if (!ret)
 		return c.exit_code;
-	if (!quiet)
+	if (!c.quiet || c.usage)
 		fprintf(stderr, "sluice: %s\n", c.err);
-	return c.usage || is_check ? 2 : 1;
+	return c.usage || check ? 2 : 1;
 }
