@@ -39,6 +39,8 @@ struct options {
 	u64 value_size;
 	u64 multi_get;
 	double get_ratio;
+	double max_loss;	/* share of requests that may be lost */
+	double max_miss;	/* share of keys that may be missing; below 0: by default */
 	const char *prefix;
 	const char *refused;
 	const char *cpus;
@@ -71,6 +73,8 @@ struct flight {
 	u32 seq;
 	u32 key;		/* memcached: first key */
 	u16 keys;		/* memcached: number of keys; 0 for a set */
+	u16 next;		/* memcached: keys before this one were found or are not there */
+	u16 found;		/* memcached: keys found so far */
 	u8 state;
 	bool counted;		/* scheduled within the measured time */
 	struct assembly *parts;	/* of a reply in several datagrams */
@@ -91,6 +95,7 @@ struct counts {
 	u64 late_replies;	/* to requests counted as lost */
 	u64 duplicates;		/* to requests that had their answer */
 	u64 strange;		/* replies to nothing that was asked */
+	u64 hits;		/* memcached: keys that a get found */
 	u64 misses;		/* memcached: keys that a get did not find */
 	u64 unreachable;	/* ICMP errors: nobody listens there */
 	u64 dropped;		/* own loss: by the kernel for lack of room in our receive buffers */
@@ -138,6 +143,7 @@ struct worker {
 	int err;		/* -errno if the worker had to give up */
 	u8 *out;		/* [BATCH][out_size] */
 	u8 *in;			/* [BATCH][in_size] */
+	u64 drops_before;	/* replies dropped before the measured time */
 	u32 out_size;
 	u32 in_size;
 	struct counts counts;

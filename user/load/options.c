@@ -46,7 +46,10 @@ static const struct option_def table[] = {
 	{ "get-ratio", 'g', KIND_RATIO, AT(get_ratio), 0, 0, "R", "memcached: share of gets, 0 to 1 (0.9)" },
 	{ "value-size", 'v', KIND_NUMBER, AT(value_size), 0, DATAGRAM_MAX, "BYTES", "memcached: bytes of a value (64)" },
 	{ "multi-get", 'm', KIND_NUMBER, AT(multi_get), 1, 100, "N", "memcached: keys of a get (1)" },
-	{ "no-preload", 0, KIND_FLAG, AT(preload_off), 0, 0, NULL, "memcached: do not set every key before the run" },
+	{ "no-preload", 0, KIND_FLAG, AT(preload_off), 0, 0, NULL, "memcached: do not set every key, and read it back, before the run" },
+	{ "max-miss", 0, KIND_RATIO, AT(max_miss), 0, 0, "R",
+	  "memcached: share of keys that may be missing (0; 1 with --no-preload)" },
+	{ "max-loss", 'L', KIND_RATIO, AT(max_loss), 0, 0, "R", "share of requests that may be lost (0)" },
 	{ "late", 'l', KIND_TIME, AT(late_ns), 1000, NS_PER_S, "TIME",
 	  "a request sent this long after its time was sent late (1ms)" },
 	{ "allow-late", 0, KIND_FLAG, AT(allow_late), 0, 0, NULL, "a run with over 1 % late sends is not void" },
@@ -73,7 +76,8 @@ static void usage(FILE *to)
 		fprintf(to, "  %-32s %s\n", left, o->help);
 	}
 	fprintf(to, "\nTIME is a number with us, ms or s. Exit status: 0 a valid run; 1 it could not be made; 2 wrong\n"
-		"options; 3 void: the generator was late or lost requests itself; 4 wrong replies, or none at all.\n");
+		"options; 3 void: the generator was late or lost requests itself; 4 failed: wrong replies, none at all, or more\n"
+		"requests lost or keys missing than allowed.\n");
 }
 
 static int complain(const struct option_def *o, const char *text, const char *want)
@@ -271,6 +275,8 @@ static int finish(struct options *opt)
 	if (!opt->refused)
 		opt->refused = opt->proto == &proto_memcached ? "SERVER_ERROR busy" : "";
 	opt->refused_len = (u32)strlen(opt->refused);
+	if (opt->max_miss < 0)
+		opt->max_miss = opt->preload_off ? 1 : 0;
 	opt->nonce = (u32)(now_ns() / 1000 % 1000000);
 	if (parse_target(opt) || parse_prefix(opt) || check_cpus(opt->cpus))
 		return -1;
@@ -302,6 +308,7 @@ static void defaults(struct options *opt)
 	opt->value_size = 64;
 	opt->multi_get = 1;
 	opt->get_ratio = 0.9;
+	opt->max_miss = -1;
 }
 
 int options_parse(struct options *opt, int argc, char **argv)

@@ -119,6 +119,7 @@ static u32 mc_build(struct worker *w, struct flight *f, u8 *buf)
 	const struct options *opt = w->opt;
 
 	f->key = (u32)rng_below(&w->rng, opt->keys);
+	f->next = f->found = 0;
 	f->keys = rng_unit(&w->rng) <= opt->get_ratio ? (u16)opt->multi_get : 0;
 	if (!f->keys)
 		return put_set(buf, (u16)f->seq, f->key, (u32)opt->value_size);
@@ -156,27 +157,37 @@ static u32 match_value(const u8 *p, u32 len, u32 key, u32 size)
 	return !memcmp(p + n + size, "\r\n", 2) ? n + size + 2 : 0;
 }
 
-static enum verdict judge_get(struct worker *w, const struct flight *f, const u8 *p, u32 len)
+/*
+ * The answer, or the next part of it: memcached 1.6 sends a datagram for each key, each as if it were the only one, and
+ * END with the last.
+ */
+static enum verdict judge_get(struct worker *w, struct flight *f, const u8 *p, u32 len)
 {
 	u32 size = (u32)w->opt->value_size;
-	u32 found = 0;
 	u32 i, n;
 
 	/* values come in the order of the keys; keys that are not there are left out */
-	for (i = 0; i < f->keys; i++) {
+	for (i = f->next; i < f->keys; i++) {
 		n = match_value(p, len, (u32)((f->key + i) % w->opt->keys), size);
+		if (!n)
+			continue;
 		p += n;
 		len -= n;
-		found += !!n;
+		f->found++;
+		f->next = (u16)(i + 1);
 	}
+	if (!len)
+		return VERDICT_PARTIAL;
 	if (len != 5 || memcmp(p, "END\r\n", 5))
 		return VERDICT_WRONG;
-	if (f->counted)
-		WRITE_ONCE(w->counts.misses, w->counts.misses + f->keys - found);
+	if (f->counted) {
+		WRITE_ONCE(w->counts.hits, w->counts.hits + f->found);
+		WRITE_ONCE(w->counts.misses, w->counts.misses + f->keys - f->found);
+	}
 	return VERDICT_ANSWERED;
 }
 
-static enum verdict judge_text(struct worker *w, const struct flight *f, const u8 *p, u32 len)
+static enum verdict judge_text(struct worker *w, struct flight *f, const u8 *p, u32 len)
 {
 	if (starts(p, len, w->opt->refused, w->opt->refused_len))
 		return VERDICT_REFUSED;
@@ -217,28 +228,36 @@ static enum verdict assemble(struct worker *w, struct flight *f, const u8 *buf, 
 	}
 	v = judge_text(w, f, all, sum);
 	free(all);
-	return v;
+	/* all datagrams are here: there is no rest to come */
+	return v == VERDICT_PARTIAL ? VERDICT_WRONG : v;
 }
 
 static enum verdict mc_judge(struct worker *w, struct flight *f, const u8 *buf, u32 len)
 {
-	if (len < FRAME || !get16(buf + 4))
+	if (len < FRAME)
+		return VERDICT_WRONG;
+	/* memcached 1.6 sends these ahead when the first keys of a get are not there */
+	if (f->keys > 1 && len == FRAME && !get16(buf + 4))
+		return VERDICT_PARTIAL;
+	if (!get16(buf + 4))
 		return VERDICT_WRONG;
 	if (get16(buf + 4) > 1)
 		return assemble(w, f, buf, len);
 	return judge_text(w, f, buf + FRAME, len - FRAME);
 }
 
-/* ---- preload: every key is set once and acknowledged before the run ---- */
+/* ---- preload: every key is set, and read back, before the run ---- */
 
 struct preload {
 	const struct options *opt;
 	int fd;
-	u32 done;			/* keys stored */
+	u32 done;			/* keys read back */
 	u32 next;			/* next key to ask for */
+	char said[96];			/* the last answer that was neither */
 	struct {
 		u32 key;
 		u32 tries;		/* 0: free */
+		bool stored;		/* acknowledged: to be read back */
 		u64 sent_ns;
 	} window[PRELOAD_WINDOW];
 };
@@ -246,15 +265,21 @@ struct preload {
 static void preload_send(struct preload *p, u32 i)
 {
 	u8 buf[FRAME + LINE_MAX_LEN + VALUE_MAX];
-	u32 len = put_set(buf, (u16)(p->window[i].key % IDS), p->window[i].key, (u32)p->opt->value_size);
+	u32 key = p->window[i].key;
+	u16 id = (u16)(key % IDS);
+	u32 len;
 
+	if (p->window[i].stored)
+		len = put_get(buf, id, key, 1, (u32)p->opt->keys);
+	else
+		len = put_set(buf, id, key, (u32)p->opt->value_size);
 	/* a send that fails is repeated by the timeout like one that is lost */
 	(void)!send(p->fd, buf, len, MSG_DONTWAIT);
 	p->window[i].sent_ns = now_ns();
 	p->window[i].tries++;
 }
 
-/* Send what is new or was not acknowledged in time. False when a key was tried too often. */
+/* Send what is new or was not answered in time. False when a key was tried too often. */
 static bool preload_fill(struct preload *p)
 {
 	u32 i;
@@ -267,6 +292,7 @@ static bool preload_fill(struct preload *p)
 				return false;
 		} else if (p->next < p->opt->keys) {
 			p->window[i].key = p->next++;
+			p->window[i].stored = false;
 		} else {
 			continue;
 		}
@@ -275,31 +301,50 @@ static bool preload_fill(struct preload *p)
 	return true;
 }
 
-static void preload_take(struct preload *p, char *said, size_t room)
+/* An answer to what window @i waits for. False: it is another. */
+static bool preload_answer(struct preload *p, u32 i, const u8 *text, u32 len)
+{
+	u32 n;
+
+	if (!p->window[i].stored) {
+		if (len != 8 || memcmp(text, "STORED\r\n", 8))
+			return false;
+		p->window[i].stored = true;
+		p->window[i].tries = 0;
+		preload_send(p, i);
+		return true;
+	}
+	/* the answer to a set that was repeated */
+	if (len == 8 && !memcmp(text, "STORED\r\n", 8))
+		return true;
+	n = match_value(text, len, p->window[i].key, (u32)p->opt->value_size);
+	if (!n || len - n != 5 || memcmp(text + n, "END\r\n", 5))
+		return false;
+	p->window[i].tries = 0;
+	p->done++;
+	return true;
+}
+
+static void preload_take(struct preload *p)
 {
 	u8 buf[PART_SIZE];
 	ssize_t n;
 	u32 i;
 
-	while ((n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT)) >= FRAME) {
-		if (n != FRAME + 8 || memcmp(buf + FRAME, "STORED\r\n", 8)) {
-			snprintf(said, room, "; the last answer was: %.*s", (int)(n - FRAME < 60 ? n - FRAME : 60),
-				 (const char *)buf + FRAME);
-			continue;
-		}
-		for (i = 0; i < PRELOAD_WINDOW; i++) {
-			if (!p->window[i].tries || (u16)(p->window[i].key % IDS) != get16(buf))
-				continue;
-			p->window[i].tries = 0;
-			p->done++;
-		}
+	while ((n = recv(p->fd, buf, sizeof(buf) - 1, MSG_DONTWAIT)) >= FRAME) {
+		buf[n] = 0;
+		for (i = 0; i < PRELOAD_WINDOW; i++)
+			if (p->window[i].tries && (u16)(p->window[i].key % IDS) == get16(buf))
+				break;
+		if (i < PRELOAD_WINDOW && !preload_answer(p, i, buf + FRAME, (u32)n - FRAME))
+			snprintf(p->said, sizeof(p->said), "; the last answer was: %.*s",
+				 (int)strcspn((const char *)buf + FRAME, "\r"), (const char *)buf + FRAME);
 	}
 }
 
 static int mc_prepare(const struct options *opt, char *error, size_t room)
 {
 	struct preload p = { .opt = opt };
-	char said[128] = "";
 	struct pollfd pfd;
 
 	if (opt->preload_off)
@@ -311,15 +356,15 @@ static int mc_prepare(const struct options *opt, char *error, size_t room)
 	pfd.events = POLLIN;
 	while (p.done < opt->keys) {
 		if (!preload_fill(&p)) {
-			snprintf(error, room, "preload: %u of %llu keys stored, then no acknowledgement for %llu s; is a "
-				 "memcached server reachable over UDP at %s?%s", p.done,
+			snprintf(error, room, "preload: %u of %llu keys were stored and read back, then no right answer for "
+				 "%llu s; does a memcached server answer UDP at %s, with memory for all keys?%s", p.done,
 				 (unsigned long long)opt->keys,
-				 (unsigned long long)(PRELOAD_TRIES * PRELOAD_RETRY_NS / NS_PER_S), opt->target, said);
+				 (unsigned long long)(PRELOAD_TRIES * PRELOAD_RETRY_NS / NS_PER_S), opt->target, p.said);
 			close(p.fd);
 			return -ETIMEDOUT;
 		}
 		poll(&pfd, 1, (int)(PRELOAD_RETRY_NS / 1000000));
-		preload_take(&p, said, sizeof(said));
+		preload_take(&p);
 	}
 	close(p.fd);
 	return 0;

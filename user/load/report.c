@@ -19,27 +19,29 @@ static const struct {
 
 #define NQUANTILES	(sizeof(quantiles) / sizeof(quantiles[0]))
 
+/* X(name, what it is a share of, text) */
 #define COUNTERS(X)		\
-	X(offered, "requests that were due")						\
-	X(sent, "handed to the kernel")							\
-	X(answered, "replies in time and with the right content")			\
-	X(refused, "replies that refuse")						\
-	X(wrong, "replies with wrong content")						\
-	X(lost, "no reply within the timeout")						\
-	X(unsent, "own loss: could not be sent")					\
-	X(dropped, "own loss: replies dropped in our receive buffers, among the lost")	\
-	X(late, "sent later than --late after their time")				\
-	X(late_replies, "replies after the timeout")					\
-	X(duplicates, "second replies")							\
-	X(strange, "replies to nothing that was asked")					\
-	X(misses, "keys not found")							\
-	X(unreachable, "ICMP errors: nobody listens there")
+	X(offered, c->offered, "requests that were due")				\
+	X(sent, c->offered, "handed to the kernel")					\
+	X(answered, c->offered, "replies in time and with the right content")		\
+	X(refused, c->offered, "replies that refuse")					\
+	X(wrong, c->offered, "replies with wrong content")				\
+	X(lost, c->offered, "no reply within the timeout")				\
+	X(unsent, c->offered, "own loss: could not be sent")				\
+	X(dropped, c->offered, "own loss: replies dropped in our receive buffers, among the lost")	\
+	X(late, c->offered, "sent later than --late after their time")			\
+	X(late_replies, c->offered, "replies after the timeout")			\
+	X(duplicates, c->offered, "second replies")					\
+	X(strange, c->offered, "replies to nothing that was asked")			\
+	X(hits, c->hits + c->misses, "keys found")					\
+	X(misses, c->hits + c->misses, "keys not found")				\
+	X(unreachable, c->offered, "ICMP errors: nobody listens there")
 
 void counts_add(struct counts *sum, const struct counts *c)
 {
 	u32 i;
 
-#define ADD(name, text)	sum->name += READ_ONCE(c->name);
+#define ADD(name, of, text)	sum->name += READ_ONCE(c->name);
 	COUNTERS(ADD)
 #undef ADD
 	if (c->worst_late_ns > sum->worst_late_ns)
@@ -52,30 +54,39 @@ void counts_add(struct counts *sum, const struct counts *c)
 	}
 }
 
-static bool is_void(const struct options *opt, const struct counts *c)
-{
-	u64 own = c->unsent + c->dropped;
+/* What is wrong with a run, in the order in which it is looked at. */
+enum cause { CAUSE_NONE, CAUSE_LATE, CAUSE_OWN_LOSS, CAUSE_WRONG, CAUSE_SILENCE, CAUSE_LOSS, CAUSE_MISSES };
 
-	return own * VOID_SHARE > c->offered || (!opt->allow_late && c->late * VOID_SHARE > c->sent);
-}
+static const struct {
+	int code;
+	const char *verdict;
+	const char *text;
+} causes[] = {
+	[CAUSE_NONE] = { EXIT_VALID, "valid", NULL },
+	[CAUSE_LATE] = { EXIT_VOID, "void",
+			 "the generator was late: lower --rate, give it more CPU, or --allow-late" },
+	[CAUSE_OWN_LOSS] = { EXIT_VOID, "void", "the generator lost requests itself: lower --rate or give it more CPU" },
+	[CAUSE_WRONG] = { EXIT_WRONG, "failed", "replies with wrong content" },
+	[CAUSE_SILENCE] = { EXIT_WRONG, "failed", "no reply at all: is there a server?" },
+	[CAUSE_LOSS] = { EXIT_WRONG, "failed", "more requests were lost than --max-loss allows" },
+	[CAUSE_MISSES] = { EXIT_WRONG, "failed", "more keys were missing than --max-miss allows" },
+};
 
-static int verdict(const struct options *opt, const struct counts *c)
+static enum cause judge(const struct options *opt, const struct counts *c)
 {
-	if (is_void(opt, c))
-		return EXIT_VOID;
-	return c->wrong || (c->sent && !c->answered && !c->refused) ? EXIT_WRONG : EXIT_VALID;
-}
-
-static const char *verdict_text(int code)
-{
-	switch (code) {
-	case EXIT_VOID:
-		return "void: the generator was late or lost requests itself; lower --rate or give it more CPU";
-	case EXIT_WRONG:
-		return "failed: replies with wrong content, or no reply at all";
-	default:
-		return "valid";
-	}
+	if ((c->unsent + c->dropped) * VOID_SHARE > c->offered)
+		return CAUSE_OWN_LOSS;
+	if (!opt->allow_late && c->late * VOID_SHARE > c->sent)
+		return CAUSE_LATE;
+	if (c->wrong)
+		return CAUSE_WRONG;
+	if (c->sent && !c->answered && !c->refused)
+		return CAUSE_SILENCE;
+	if ((double)(c->lost + c->unsent) > opt->max_loss * (double)c->offered)
+		return CAUSE_LOSS;
+	if ((double)c->misses > opt->max_miss * (double)(c->hits + c->misses))
+		return CAUSE_MISSES;
+	return CAUSE_NONE;
 }
 
 static double share(u64 part, u64 whole)
@@ -91,16 +102,16 @@ static double quantile_us(const u64 *hist, u64 total, u32 per_million, u64 max)
 	return (double)(max && ns > max ? max : ns) / 1000.0;
 }
 
-static void print_text(const struct options *opt, const struct counts *c, int code)
+static void print_text(const struct options *opt, const struct counts *c, enum cause cause)
 {
 	double seconds = (double)opt->duration_ns / (double)NS_PER_S;
 	u32 i;
 
-#define ROW(name, text)								\
+#define ROW(name, of, text)								\
 	if (c->name || !strcmp(#name, "offered") || !strcmp(#name, "sent") || !strcmp(#name, "answered") ||	\
 	    !strcmp(#name, "refused") || !strcmp(#name, "lost"))						\
 		printf("%-12s %12llu  %6.2f%%  %s\n", #name, (unsigned long long)c->name,		\
-		       share(c->name, c->offered), text);
+		       share(c->name, of), text);
 	COUNTERS(ROW)
 #undef ROW
 	printf("rate         %12.0f  offered/s  %.0f answered/s over %.3g s\n", (double)c->offered / seconds,
@@ -115,7 +126,8 @@ static void print_text(const struct options *opt, const struct counts *c, int co
 		       quantile_us(c->refused_latency, c->refused, 990000, 0));
 	printf("lateness     %.3f%% of sends over %llu us, worst %.1f us\n", share(c->late, c->sent),
 	       (unsigned long long)(opt->late_ns / NS_PER_US), (double)c->worst_late_ns / 1000.0);
-	printf("run          %s\n", verdict_text(code));
+	printf("run          %s%s%s\n", causes[cause].verdict, causes[cause].text ? ": " : "",
+	       causes[cause].text ? causes[cause].text : "");
 }
 
 static void print_json_string(const char *s)
@@ -132,19 +144,18 @@ static void print_json_string(const char *s)
 	putchar('"');
 }
 
-static void print_json(const struct options *opt, const struct counts *c, int code)
+static void print_json(const struct options *opt, const struct counts *c, enum cause cause)
 {
-	static const char *const names[] = {
-		[EXIT_VALID] = "valid", [EXIT_VOID] = "void", [EXIT_WRONG] = "failed",
-	};
 	double seconds = (double)opt->duration_ns / (double)NS_PER_S;
 	u32 i;
 
-	printf("{\"verdict\":\"%s\",\"target\":", names[code]);
+	printf("{\"verdict\":\"%s\",\"why\":", causes[cause].verdict);
+	print_json_string(causes[cause].text ? causes[cause].text : "");
+	printf(",\"target\":");
 	print_json_string(opt->target);
 	printf(",\"protocol\":\"%s\",\"rate\":%llu,\"duration_s\":%g,\"seed\":%llu", opt->proto->name,
 	       (unsigned long long)opt->rate, seconds, (unsigned long long)opt->seed);
-#define MEMBER(name, text)	printf(",\"" #name "\":%llu", (unsigned long long)c->name);
+#define MEMBER(name, of, text)	printf(",\"" #name "\":%llu", (unsigned long long)c->name);
 	COUNTERS(MEMBER)
 #undef MEMBER
 	printf(",\"offered_per_s\":%.1f,\"answered_per_s\":%.1f", (double)c->offered / seconds,
@@ -164,13 +175,13 @@ static void print_json(const struct options *opt, const struct counts *c, int co
 /* Print the result; returns the exit code. */
 int report(const struct options *opt, const struct counts *sum)
 {
-	int code = verdict(opt, sum);
+	enum cause cause = judge(opt, sum);
 
 	if (opt->json)
-		print_json(opt, sum, code);
+		print_json(opt, sum, cause);
 	else
-		print_text(opt, sum, code);
-	return code;
+		print_text(opt, sum, cause);
+	return causes[cause].code;
 }
 
 /* One line, overwritten in place; the last one is wiped. */
