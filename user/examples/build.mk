@@ -4,3 +4,7 @@
 PROGS += sluice-echo
 sluice-echo-objs := examples/echo.o
 sluice-echo-ldlibs := $(LIBSLUICE_SO)
+
+PLUGINS += letters
+letters-objs := examples/letters.o
+letters-ldlibs := $(LIBSLUICE_SO)

@@ -154,7 +154,8 @@ static void finish(struct exchange *x)
 	if (x->session.incomplete)
 		kv_buf_str(&x->session.out, INCOMPLETE);
 	x->next_datagram = 0;
-	if (send_response(x) != -EAGAIN) {
+	/* Without a ring the request went with the one that it came in. */
+	if (!w->ring || send_response(x) != -EAGAIN) {
 		release(x);
 		return;
 	}
@@ -172,12 +173,16 @@ static void session_done(struct kv_session *s)
 static unsigned int send_delayed(struct kv_worker *w)
 {
 	struct exchange *x, *next;
+	uint32_t sent;
 	unsigned int n = 0;
 
 	while ((x = w->first)) {
 		next = x->next;
-		if (w->ring && send_response(x) == -EAGAIN)
+		sent = x->next_datagram;
+		if (w->ring && send_response(x) == -EAGAIN) {
+			n += x->next_datagram - sent;	/* what went has to be flushed, or no slot comes back */
 			break;
+		}
 		w->first = next;
 		release(x);
 		n++;

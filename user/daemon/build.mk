@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# sluiced, the daemon. Plug-ins find the library that it was linked with.
+
+DAEMON_PARTS := main daemon reload group instance worker serve conf conf_group log notify
+
+PROGS += sluiced
+sluiced-objs := $(patsubst %,daemon/%.o,$(DAEMON_PARTS)) $(HANDLER_OBJS)
+sluiced-cflags := -DPLUGIN_DIR='"$(LIBDIR)/sluice"'
+sluiced-ldlibs := $(LIBSLUICE_SO) -lsystemd -ldl
