@@ -109,34 +109,44 @@ static u32 hand_on(struct sluice_ring *ring, u32 slot, bool taken)
 }
 
 /*
- * The queue entries from the consumer's head on are those it had not taken. The entries are the
- * kernel's own; the head is the consumer's word, and a false one changes the fate of its own
- * requests only.
+ * The queue entries from the consumer's head on are those it had not taken. Head and entries lie in
+ * shared memory: false ones change the fate of its own requests only.
  */
 static u32 hand_on_all(struct sluice_ring *ring)
 {
 	u32 prio, i, n, count = 0;
 
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++) {
-		u32 mask = ring->map.req_entries - 1;
+		u32 mask = ring->map.req_entries - 1, slot;
 
 		n = ring->req_tail[prio] - READ_ONCE(*ring->u_req_head[prio]);
 		if (n > ring->slots.total)
 			continue;
-		for (i = ring->req_tail[prio] - n; i != ring->req_tail[prio]; i++)
-			count += hand_on(ring, ring->queue[prio][i & mask], false);
+		for (i = ring->req_tail[prio] - n; i != ring->req_tail[prio]; i++) {
+			slot = READ_ONCE(ring->queue[prio][i & mask]);
+			if (likely(slot < ring->slots.total))
+				count += hand_on(ring, slot, false);
+		}
 	}
 	for (i = 0; i < ring->slots.total; i++)
 		count += hand_on(ring, i, true);
 	return count;
 }
 
-/* Send what the consumer had answered before it went. */
+/*
+ * Send what the consumer had answered before it went: as much as the queue can hold and no more,
+ * since whoever has the mapping may go on writing.
+ */
 static void last_answers(struct sluice_ring *ring)
 {
+	int left = ring->map.resp_entries, n;
+
 	mutex_lock(&ring->tx_lock);
-	while (sluice_tx_run(ring, 64) > 0)
+	do {
+		n = sluice_tx_run(ring, min(left, 64));
+		left -= n;
 		cond_resched();
+	} while (n > 0 && left > 0);
 	ring->detached = true;
 	sluice_routes_flush(ring->routes);
 	mutex_unlock(&ring->tx_lock);

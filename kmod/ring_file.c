@@ -82,7 +82,8 @@ static void region(struct sluice_ring_region *r, u64 *at, u64 len)
 }
 
 /*
- * Lay the regions out in one file. Return: its size in bytes; cannot overflow after setup_check().
+ * Lay the regions out, those that the consumer only reads first. Return: bytes of all of them;
+ * cannot overflow after setup_check().
  */
 static u64 map_layout(struct sluice_ring_map *m, const struct sluice_slots_conf *conf)
 {
@@ -104,8 +105,8 @@ static u64 map_layout(struct sluice_ring_map *m, const struct sluice_slots_conf 
 	m->req_entries = roundup_pow_of_two(m->slot_first[SLUICE_RING_CLASSES]);
 	m->resp_entries = roundup_pow_of_two(2 * total);
 	region(&m->kernel, &at, PAGE_SIZE);
-	region(&m->user, &at, PAGE_SIZE);
 	region(&m->requests, &at, (u64)m->req_entries * SLUICE_RING_PRIOS * sizeof(u32));
+	region(&m->user, &at, PAGE_SIZE);
 	region(&m->responses, &at, (u64)m->resp_entries * sizeof(struct sluice_response));
 	region(&m->slots, &at, off);
 	for (c = 0; c < SLUICE_RING_PRIOS; c++) {
@@ -139,26 +140,23 @@ static void map_pointers(struct sluice_ring *ring)
 	ring->resp = ring->mem.base + m->responses.offset;
 }
 
-/* Allocate all that the ring needs; on error release undoes what was done. */
-static int setup_memory(struct sluice_ring *ring, const struct sluice_ring_setup *su)
+/* Allocate all that the ring needs; on error setup_undo() undoes what was done. */
+static int setup_memory(struct sluice_ring *ring, const struct sluice_ring_setup *su,
+			const struct sluice_slots_conf *conf)
 {
-	struct sluice_slots_conf conf;
 	u64 bytes;
 	int err;
 
-	err = setup_check(su, &conf);
-	if (err)
-		return err;
-	bytes = map_layout(&ring->map, &conf);
+	bytes = map_layout(&ring->map, conf);
 	if (bytes > RING_BYTES_MAX)
 		return -EINVAL;
 	ring->flags = su->flags;
 	ring->tx_idle_us = su->tx_idle_us ?: 1000;
-	err = sluice_ring_mem_init(&ring->mem, bytes);
+	err = sluice_ring_mem_init(&ring->mem, bytes, ring->map.user.offset);
 	if (err)
 		return err;
 	map_pointers(ring);
-	err = sluice_slots_init(&ring->slots, &conf);
+	err = sluice_slots_init(&ring->slots, conf);
 	if (err)
 		return err;
 	ring->req = kvcalloc(ring->slots.total, sizeof(*ring->req), GFP_KERNEL_ACCOUNT);
@@ -189,7 +187,8 @@ static bool may_serve(const struct sluice_group_conf *conf, const struct net *ne
 	return ns_capable(net->user_ns, CAP_NET_ADMIN);
 }
 
-static int setup_join(struct sluice_ring *ring, const char *name)
+/* The group that the caller asks to serve. Return: ERR_PTR if it may not, or cannot. */
+static struct sluice_group *setup_group(const char *name)
 {
 	struct sluice_net *sn = sluice_net(current->nsproxy->net_ns);
 	const struct sluice_group_conf *conf;
@@ -197,14 +196,21 @@ static int setup_join(struct sluice_ring *ring, const char *name)
 
 	g = sluice_group_find(sn, name);
 	if (!g)
-		return -ENOENT;
+		return ERR_PTR(-ENOENT);
 	conf = sluice_group_conf(g);
 	if (!may_serve(conf, sn->net))
-		return -EPERM;
+		return ERR_PTR(-EPERM);
 	if (g->nmembers >= conf->max_rings)
-		return -ENOSPC;
-	ring->sn = sn;
-	ring->id = ++sn->next_id;
+		return ERR_PTR(-ENOSPC);
+	return g;
+}
+
+static void setup_join(struct sluice_ring *ring, struct sluice_group *g)
+{
+	const struct sluice_group_conf *conf = sluice_group_conf(g);
+
+	ring->sn = g->sn;
+	ring->id = ++g->sn->next_id;
 	ring->slots.window =
 		conf->window ? min(conf->window, ring->slots.total) : ring->slots.total;
 	ring->pid = get_pid(task_tgid(current));
@@ -213,22 +219,29 @@ static int setup_join(struct sluice_ring *ring, const char *name)
 	g->nmembers++;
 	g->users++;
 	list_add_tail(&ring->member, &g->members);
-	list_add_tail(&ring->all, &sn->rings);
-	return 0;
+	list_add_tail(&ring->all, &g->sn->rings);
 }
 
 /*
- * A ring is set up once. The transmit thread starts before the ring joins its group, and finds
- * nothing to do; joining is the last step that can fail.
+ * A ring is set up once. Who may not serve the group is refused before any memory is allocated. The
+ * transmit thread starts before the ring joins its group, and finds nothing to do.
  */
 static int setup(struct sluice_ring *ring, struct sluice_ring_setup *su)
 {
+	struct sluice_slots_conf conf;
+	struct sluice_group *g;
 	int err;
 
 	lockdep_assert_held(&sluice_mutex);
 	if (ring->ready)
 		return -EEXIST;
-	err = setup_memory(ring, su);
+	err = setup_check(su, &conf);
+	if (err)
+		return err;
+	g = setup_group(su->group);
+	if (IS_ERR(g))
+		return PTR_ERR(g);
+	err = setup_memory(ring, su, &conf);
 	if (err)
 		goto err_undo;
 	ring->state = 0;
@@ -237,16 +250,12 @@ static int setup(struct sluice_ring *ring, struct sluice_ring_setup *su)
 	err = sluice_tx_start(ring, su->tx_cpu);
 	if (err)
 		goto err_undo;
-	err = setup_join(ring, su->group);
-	if (err)
-		goto err_stop;
+	setup_join(ring, g);
 	su->ring = ring->id;
 	su->map = ring->map;
 	sluice_flag_set(&ring->ready);
 	return 0;
 
-err_stop:
-	sluice_tx_stop(ring);
 err_undo:
 	setup_undo(ring);
 	return err;
@@ -318,13 +327,13 @@ static bool region_find(const struct sluice_ring_map *m, u64 offset, u64 len, bo
 }
 
 /*
- * The mapping is made shmem's own: it holds the memory file instead of the ring's, so that closing
+ * The mapping is made shmem's own: it holds a memory file instead of the ring's, so that closing
  * the ring is not put off by a mapping, and the module can go while one is left.
  */
 static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct sluice_ring *ring = file->private_data;
-	unsigned long clear = 0;
+	struct file *mem;
 	bool writable;
 	int err;
 
@@ -336,13 +345,13 @@ static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if ((vma->vm_flags & VM_EXEC) || (!writable && (vma->vm_flags & VM_WRITE)))
 		return -EPERM;
-	if (!writable)
-		clear = VM_MAYWRITE;
-	err = ring->mem.file->f_op->mmap(ring->mem.file, vma);
+	mem = writable ? ring->mem.writable : ring->mem.readable;
+	err = mem->f_op->mmap(mem, vma);
 	if (err)
 		return err;
-	vma_set_file(vma, ring->mem.file);
-	sluice_vm_flags(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP, clear | VM_MAYEXEC);
+	vma_set_file(vma, mem);
+	sluice_vm_flags(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
+			(writable ? 0 : VM_MAYWRITE) | VM_MAYEXEC);
 	return 0;
 }
 
@@ -403,10 +412,11 @@ static int ring_release(struct inode *inode, struct file *file)
 {
 	struct sluice_ring *ring = file->private_data;
 
-	sluice_tx_stop(ring);
 	mutex_lock(&sluice_mutex);
 	sluice_ring_detach(ring);
 	mutex_unlock(&sluice_mutex);
+	/* publishers wake the thread: only now is there none any more */
+	sluice_tx_stop(ring);
 	/* queued by a transmit context, of which there is none any more */
 	cancel_work_sync(&ring->broken_work);
 	if (ring->ready)

@@ -68,7 +68,7 @@
  * ring: its open file. In group->rings (RCU) while it takes requests. Detach: out of the set;
  *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
  *   group let go. Freed when the file is released, after its thread has ended.
- * ring memory: the shmem file: ring, and each mapping. Mappings hold neither ring nor module.
+ * ring memory: its shmem files: ring, and each mapping. Mappings hold neither ring nor module.
  * request: see struct sluice_req. It refers to its rule's counters, and through them to its
  *   listener: both removals walk all requests, as above.
  */
@@ -275,7 +275,9 @@ struct sluice_group {
 };
 
 struct sluice_ring_mem {
-	struct file *file; /* shmem */
+	/* shmem; the first is mapped read only, the second holds the rest */
+	struct file *readable;
+	struct file *writable;
 	struct page **pages;
 	unsigned int npages;
 	void *base;		  /* vmap of all of it */
@@ -445,7 +447,7 @@ void sluice_ring_state(struct sluice_ring *ring, u32 set, u32 clear);
 struct sluice_ring *sluice_ring_find(struct sluice_net *sn, u32 id);
 
 /* ring_mem.c */
-int sluice_ring_mem_init(struct sluice_ring_mem *mem, u64 bytes);
+int sluice_ring_mem_init(struct sluice_ring_mem *mem, u64 bytes, u64 readable);
 void sluice_ring_mem_fini(struct sluice_ring_mem *mem);
 
 /* ring_file.c */

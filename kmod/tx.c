@@ -256,15 +256,16 @@ static void sleep_until_kicked(struct sluice_ring *ring)
 }
 
 /*
- * Without a request in the consumer's hands there will be no response: sleep until one is
- * published. tx_sleeping is ordered before the look at the slots by the full barrier in
- * set_current_state(); the publisher's is W1.
+ * Without a request in the consumer's hands there will be no response, and of a broken or detached
+ * ring none is taken: sleep until one is published. tx_sleeping is ordered before the look at the
+ * slots by the full barrier in set_current_state(); the publisher's is W1.
  */
 static void sleep_until_published(struct sluice_ring *ring)
 {
 	WRITE_ONCE(ring->tx_sleeping, true);
 	set_current_state(TASK_INTERRUPTIBLE);
-	if ((!READ_ONCE(ring->slots.used) || READ_ONCE(ring->detached)) && !kthread_should_stop())
+	if ((!READ_ONCE(ring->slots.used) || READ_ONCE(ring->detached) ||
+	     READ_ONCE(ring->broken)) && !kthread_should_stop())
 		schedule();
 	__set_current_state(TASK_RUNNING);
 	WRITE_ONCE(ring->tx_sleeping, false);
