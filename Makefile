@@ -36,6 +36,12 @@ unit: ## run the native unit tests
 host: user ## test the commands on this host: their options, sluice-load on the loopback device
 	@selftests/host/run $(T)
 
+sim: ## run short simulations of overload with the module's core, and check what they show
+	@$(MAKE) --no-print-directory -C selftests/sim run
+
+incident: deps ## simulate the incident and all of docs/perf.md's overload tables; plots in build/incident
+	@$(MAKE) --no-print-directory -C selftests/sim incident
+
 bench: kmod user ## count instructions per request in the machine, with kernel K
 	@$(MAKE) --no-print-directory -C selftests/bench run K=$(K)
 
@@ -48,4 +54,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit host bench lint debug-kernel clean
+.PHONY: help run check deps kmod user vm vm-shell unit sim incident host bench lint debug-kernel clean
