@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests: their memory, and what is done with their bytes by the kind they are of. */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/jhash.h>
 #include <linux/slab.h>
+#include <linux/udp.h>
 
 #include "sluice.h"
 
@@ -90,6 +94,29 @@ void sluice_req_free(struct sluice_req *req, bool served)
 	}
 	if (!req->borrowed)
 		cache_put(req);
+}
+
+/* Let go of a request whose bytes stay the stack's. Context: bottom halves disabled. */
+void sluice_req_pass(struct sluice_req *req)
+{
+	req->skb = NULL;
+	sluice_req_free(req, true);
+}
+
+static u32 udp_flow(const struct sk_buff *skb, u32 seed)
+{
+	u32 ports = *(const u32 *)udp_hdr(skb); /* source and destination */
+
+	if (skb->protocol == htons(ETH_P_IP))
+		return jhash_3words((__force u32)ip_hdr(skb)->saddr,
+				    (__force u32)ip_hdr(skb)->daddr, ports, seed);
+	return jhash_2words(jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 8, seed), ports, seed);
+}
+
+/* Hash of the addresses and ports that a request came with. Context: as its bytes are there. */
+u32 sluice_req_flow(const struct sluice_req *req, u32 seed)
+{
+	return udp_flow(req->skb, seed);
 }
 
 /* The first @len bytes of the message, at most req->len. Context: any. Return: 0 or -EFAULT. */

@@ -32,7 +32,7 @@
 /*
  * Contexts
  *
- *   ingress    softirq, RCU reader: udp.c -> rules -> group -> ring_offer
+ *   ingress    softirq, RCU reader: udp.c -> ingress.c -> rules -> group -> ring_offer
  *   transmit   process context, bottom halves disabled: a ring's thread or its consumer's kick
  *   sweep      work item of a group: what waits too long
  *   control    process context under sluice_mutex: netlink, set-up and teardown of rings,
@@ -363,10 +363,16 @@ int sluice_req_cache_init(void);
 void sluice_req_cache_fini(void);
 struct sluice_req *sluice_req_create(const struct sluice_req *from);
 void sluice_req_free(struct sluice_req *req, bool served);
+void sluice_req_pass(struct sluice_req *req);
+u32 sluice_req_flow(const struct sluice_req *req, u32 seed);
 int sluice_req_copy(const struct sluice_req *req, void *to, u32 len);
 int sluice_req_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
 		     u32 len, bool last);
 void sluice_req_detach(struct sluice_req *req);
+
+/* ingress.c */
+bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
+		    struct sluice_req *req);
 
 /* ledger.c */
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);

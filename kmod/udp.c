@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * UDP ingress: takes over a socket's datagrams below its receive queue, classifies them, sends them
- * on their way.
+ * UDP ingress: takes over a socket's datagrams below its receive queue.
  */
 #include <linux/file.h>
 #include <linux/in6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/jhash.h>
 #include <linux/net.h>
 #include <linux/udp.h>
 #include <net/ipv6.h>
@@ -51,83 +49,18 @@ static int describe(const struct sk_buff *skb, struct sluice_msg *msg, u8 *buf, 
 	return 0;
 }
 
-static u32 flow_hash(const struct sk_buff *skb, u32 seed)
-{
-	u32 ports = *(const u32 *)udp_hdr(skb); /* source and destination */
-
-	if (skb->protocol == htons(ETH_P_IP))
-		return jhash_3words((__force u32)ip_hdr(skb)->saddr,
-				    (__force u32)ip_hdr(skb)->daddr, ports, seed);
-	return jhash_2words(jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 8, seed), ports, seed);
-}
-
-/* Hash of the steering key, which consumers can compute too; else of the flow, with a secret. */
-static u32 steer_hash(const struct sluice_group *g, const struct sluice_msg *msg,
-		      const struct sk_buff *skb)
-{
-	const struct sluice_group_conf *conf = sluice_group_conf(g);
-	u32 hash;
-
-	if (conf->key.type != SLUICE_KEY_FLOW && sluice_key_hash(&conf->key, msg, 0, &hash))
-		return hash;
-	return flow_hash(skb, g->seed);
-}
-
-/* Send a request to a group. @req is the caller's. Return: false if the socket shall have it. */
-static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req)
-{
-	struct sluice_group *g = class->group;
-	struct sluice_req *own;
-
-	req->hash = steer_hash(g, msg, req->skb);
-	sluice_req_grouped(req, class);
-	own = sluice_req_create(req);
-	if (unlikely(!own)) {
-		sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
-		return true;
-	}
-	if (likely(sluice_group_submit(g, own, true)))
-		return true;
-	own->skb = NULL; /* stays the socket's */
-	sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
-	sluice_req_free(own, true);
-	return false;
-}
-
-/* Send a request where its rule says. Return: false if the socket shall have it. */
-static bool dispatch(struct sluice_listener *l, const struct sluice_verdict_to *to,
-		     const struct sluice_msg *msg, struct sk_buff *skb)
+static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct sk_buff *skb)
 {
 	struct sluice_req req = {
-		.rule = to->stats,
-		.arrival = sluice_now(),
 		.len = msg->len,
-		.prio = to->prio,
 		.kind = SLUICE_REQ_KIND_UDP,
-		.borrowed = true,
 		.skb = skb,
 		.off = SLUICE_UDP_HLEN,
 		.truesize = skb->truesize + sizeof(req),
 		.ifindex = skb->dev ? skb->dev->ifindex : 0,
 	};
 
-	if (to->deadline)
-		req.deadline = req.arrival + to->deadline;
-	sluice_req_received(&req, l);
-	switch (to->action) {
-	case SLUICE_ACTION_GROUP:
-		return submit(to->class, msg, &req);
-	case SLUICE_ACTION_PASS:
-		sluice_req_finish(&req, NULL, SLUICE_OUTCOME_PASSED_RULE);
-		return false;
-	case SLUICE_ACTION_DROP:
-		sluice_req_drop(&req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
-		return true;
-	default:
-		sluice_req_reject(&req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
-		return true;
-	}
+	return sluice_ingress(l, msg, &req);
 }
 
 /*
@@ -138,21 +71,14 @@ static bool dispatch(struct sluice_listener *l, const struct sluice_verdict_to *
 static int encap_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct sluice_listener *l = rcu_dereference_sk_user_data(sk);
-	const struct sluice_listener_conf *conf;
-	const struct sluice_verdict_to *to;
-	const struct sluice_rules *rules;
 	u8 buf[SLUICE_DEPTH_MAX];
 	struct sluice_msg msg;
-	int index;
 
 	if (unlikely(!l || !pskb_may_pull(skb, SLUICE_UDP_HLEN)))
 		return 1;
-	conf = rcu_dereference(l->conf);
-	rules = rcu_dereference(l->rules);
 	if (unlikely(describe(skb, &msg, buf, SLUICE_DEPTH_MAX)))
 		return 1;
-	to = sluice_rules_match(rules, &msg, conf, &index);
-	return dispatch(l, to, &msg, skb) ? 0 : 1;
+	return take(l, &msg, skb) ? 0 : 1;
 }
 
 /* The adopted socket's owner closes it: the listener stays, empty, until it is removed. */

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a message to its place: classifies what a listener received, counts it, sends it on its way.
+ * The same for whatever the message came in.
+ */
+#include "sluice.h"
+
+/* Hash of the steering key, which consumers can compute too; else of the flow, with a secret. */
+static u32 steer_hash(const struct sluice_group *g, const struct sluice_msg *msg,
+		      const struct sluice_req *req)
+{
+	const struct sluice_group_conf *conf = sluice_group_conf(g);
+	u32 hash;
+
+	if (conf->key.type != SLUICE_KEY_FLOW && sluice_key_hash(&conf->key, msg, 0, &hash))
+		return hash;
+	return sluice_req_flow(req, g->seed);
+}
+
+/* Send a request to a group. @req is the caller's. Return: false if the stack shall have it. */
+static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req)
+{
+	struct sluice_group *g = class->group;
+	struct sluice_req *own;
+
+	req->hash = steer_hash(g, msg, req);
+	sluice_req_grouped(req, class);
+	own = sluice_req_create(req);
+	if (unlikely(!own)) {
+		sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
+		return true;
+	}
+	if (likely(sluice_group_submit(g, own, true)))
+		return true;
+	sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
+	sluice_req_pass(own);
+	return false;
+}
+
+/**
+ * sluice_ingress() - classify a message and send it where its rule says
+ * @l: listener that received it
+ * @msg: the message for the classifier; at least its first SLUICE_DEPTH_MAX bytes are readable
+ * @req: the message as a request of the caller's stack: kind, bytes, len, truesize, ifindex; the
+ *	rest is filled in here
+ *
+ * Context: section. Return: true if the bytes were taken; false if they are left to the stack.
+ */
+bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, struct sluice_req *req)
+{
+	const struct sluice_verdict_to *to;
+	int index;
+
+	to = sluice_rules_match(rcu_dereference_bh(l->rules), msg, rcu_dereference_bh(l->conf),
+				&index);
+	req->rule = to->stats;
+	req->arrival = sluice_now();
+	req->deadline = to->deadline ? req->arrival + to->deadline : 0;
+	req->prio = to->prio;
+	req->borrowed = true;
+	sluice_req_received(req, l);
+	switch (to->action) {
+	case SLUICE_ACTION_GROUP:
+		return submit(to->class, msg, req);
+	case SLUICE_ACTION_PASS:
+		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
+		return false;
+	case SLUICE_ACTION_DROP:
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
+		return true;
+	default:
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
+		return true;
+	}
+}
