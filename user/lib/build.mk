@@ -23,3 +23,5 @@ $(OUT)/lib/$(SLUICE_SONAME): $(OUT)/lib/libsluice.so.$(VERSION)
 
 $(LIBSLUICE_SO): $(OUT)/lib/$(SLUICE_SONAME)
 	ln -sf $(SLUICE_SONAME) $@
+
+MANS += docs/man/libsluice.3 docs/man/sluice.4
