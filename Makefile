@@ -42,8 +42,11 @@ sim: ## run short simulations of overload with the module's core, and check what
 incident: deps ## simulate the incident and all of docs/perf.md's overload tables; plots in build/incident
 	@$(MAKE) --no-print-directory -C selftests/sim incident
 
-bench: kmod user ## count instructions per request in the machine, with kernel K
+bench: kmod user ## count instructions per request in the machine, all servers, with kernel K
 	@$(MAKE) --no-print-directory -C selftests/bench run K=$(K)
+
+bench-quick: kmod user ## the same for a few servers, in under five minutes, against the kept reference
+	@$(MAKE) --no-print-directory -C selftests/bench gate K=$(K)
 
 lint: ## checkpatch, sparse, shellcheck and codespell, all without findings
 	@$(VM)/lint
@@ -54,4 +57,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit sim incident host bench lint debug-kernel clean
+.PHONY: help run check deps kmod user vm vm-shell unit sim incident host bench bench-quick lint debug-kernel clean

@@ -1,63 +1,79 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs in the guest, on the instruction clock: cost of an echoed request through sockets and through Sluice.
+# Runs in the guest, on the instruction clock: cost of an echoed request through each server, in turn.
+#
+# $SERVERS, $SHAPES ("SIZE/FLOWS ..."), $ROUNDS, $REPEATS, $GROWTH (0: leave the growths out)
 set -e
-rounds=${ROUNDS:-150}
-size=${SIZE:-64}
-
 . /bench-net.sh
 
-# drop SIDE: its device drops the other side's datagrams on arrival
-drop() {
+# what the server's device, or the client's, drops on arrival
+drop_requests() {
+	nft -f - <<-NFT
+		table netdev requests { chain in { type filter hook ingress device v0 priority 0; udp dport 7000 drop; }; }
+	NFT
+}
+drop_replies() {
+	ip netns exec bench nft -f - <<-NFT
+		table netdev replies { chain in { type filter hook ingress device v1 priority 0; udp sport 7000 drop; }; }
+	NFT
+}
+# and no longer
+keep_requests() { nft delete table netdev requests; }
+keep_replies() { ip netns exec bench nft delete table netdev replies; }
+
+# run NAME ARG...: cost with whatever its server needs around it
+run() {
+	local status=0
+	# a socket that io_uring had may outlive its process for a moment
+	while ss -Hlun 'sport = :7000' | grep -q .; do sleep 0.1; done
 	case $1 in
-	server) nft -f - <<-NFT ;;
-		table netdev bench { chain in { type filter hook ingress device v0 priority 0; udp dport 7000 drop; }; }
-	NFT
-	client) ip netns exec bench nft -f - <<-NFT ;;
-		table netdev bench { chain in { type filter hook ingress device v1 priority 0; udp sport 7000 drop; }; }
-	NFT
-	esac
-}
-
-drop server
-echo_cost send "$rounds" "$size"
-nft delete table netdev bench
-drop client
-for _ in 1 2 3; do
-	for mode in recvmmsg epoll; do
-		echo_cost $mode "$rounds" "$size"
-	done
-	sluice group add echo steer hash backlog 0
-	sluice listener add bench udp 0.0.0.0:7000 default group echo
-	echo_cost sluice "$rounds" "$size"
-	sluice check -q
-	sluice listener del bench
-	sluice group del echo
-done
-
-# A message that none but the last of N rules takes: rules of four shapes, so that every table is looked into.
-ruleset() {
-	awk -v n="$1" 'BEGIN {
-		print "group echo steer hash backlog 0"
-		print "listener bench udp 0.0.0.0:7000 default reject"
-		for (i = 1; i < n; i++) {
-			lo = i % 256; hi = int(i / 256)
-			if (i % 4 == 0) printf "rule bench %d src 172.16.%d.%d/32 drop\n", i, hi, lo
-			if (i % 4 == 1) printf "rule bench %d bytes 4/4 = %d drop\n", i, i
-			if (i % 4 == 2) printf "rule bench %d token 0 0 = word%d drop\n", i, i
-			if (i % 4 == 3) printf "rule bench %d text 8 text%05d drop\n", i, i
-		}
-		printf "rule bench %d order 1 group echo\n", n
-	}'
-}
-
-for _ in 1 2 3; do
-	for n in 10 10000; do
-		ruleset $n >/tmp/rules
-		sluice apply /tmp/rules
-		echo_cost sluice "$rounds" "$size" | sed "s/^sluice/rules-$n/"
+	udp-gro)
+		ethtool -K v0 gro on rx-udp-gro-forwarding on
+		"${@:2}" || status=$?
+		ethtool -K v0 gro off rx-udp-gro-forwarding off
+		;;
+	af_packet)
+		# it sees copies: the stack must not answer that nobody listens
+		drop_requests
+		"${@:2}" || status=$?
+		keep_requests
+		;;
+	sluice*)
+		sluice group add echo steer hash backlog 0
+		sluice listener add bench udp 0.0.0.0:7000 default group echo
+		"${@:2}" || status=$?
 		sluice check -q
 		sluice listener del bench
 		sluice group del echo
+		;;
+	*) "${@:2}" || status=$? ;;
+	esac
+	return $status
+}
+
+echo "kernel $(uname -r)"
+for server in $SERVERS; do
+	run "$server" cost check "$server" 64 1 2>/tmp/why || {
+		tail -n 3 /tmp/why
+		echo "unusable $server"
+	}
+done >/tmp/checks
+cat /tmp/checks
+for server in $SERVERS; do
+	grep -q "^unusable $server\$" /tmp/checks || usable="$usable $server"
+done
+
+drop_requests
+for shape in $SHAPES; do
+	cost send "$ROUNDS" "${shape%/*}" "${shape#*/}"
+done
+keep_requests
+drop_replies
+for _ in $(seq "$REPEATS"); do
+	for shape in $SHAPES; do
+		for server in $usable; do
+			run "$server" cost "$server" "$ROUNDS" "${shape%/*}" "${shape#*/}"
+		done
 	done
 done
+[ "$GROWTH" = 0 ] || . /bench-growth.sh

@@ -9,14 +9,14 @@ mount -t tracefs none $t 2>/dev/null || true
 
 sluice group add echo steer hash
 sluice listener add bench udp 0.0.0.0:7000 default group echo
-echo_cost consume "$requests" >/tmp/consumer &
+cost consume "$requests" >/tmp/consumer &
 consumer=$!
 until grep -q ready /tmp/consumer; do sleep 0.1; done
 echo $consumer >$t/set_event_pid
 echo 1 >$t/events/raw_syscalls/sys_enter/enable
 # what follows is the load; tracing is off again before the consumer says how much it took
 ip netns exec bench true
-echo_cost offer $((requests - 64))
+cost offer $((requests - 64))
 echo 0 >$t/events/raw_syscalls/sys_enter/enable
 calls=$(cat $t/per_cpu/cpu*/stats | awk '/^entries|^overrun/ { n += $2 } END { print n }')
 sluice check -q
