@@ -44,3 +44,27 @@ class Kv:
     def tell(self, commands):
         """For noreply: the next question's answer says that nothing came in between."""
         self.send(commands)
+
+
+class Memcached(Kv):
+    """
+    memcached 1.6 numbers the datagrams of each item of a get apart and sends an empty one of 0 for a missing item, against
+    its own protocol.txt. So: whatever comes for the request until another one is answered, in the order in which it comes.
+    """
+
+    def receive(self, ident, wait=WAIT):
+        end = self.send(b"mn\r\n")
+        data = b""
+        self.datagrams = 0
+        self.sock.settimeout(wait)
+        while True:
+            try:
+                datagram = self.sock.recv(65536)
+            except TimeoutError:
+                return None
+            got = struct.unpack("!H", datagram[:2])[0]
+            if got == end:
+                return data
+            if got == ident:
+                data += datagram[8:]
+                self.datagrams += 1

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs in the guest for `make run`: a listener, an echo consumer, a client in another namespace, the ledger.
+# Runs in the guest for `make run`: a configuration, sluiced with its key-value store, clients in another namespace, the
+# ledger. Fails if a client does, or if a request is not accounted for.
 set -e
 
 say() { printf '\n== %s\n' "$*"; }
@@ -15,37 +16,59 @@ ip link set lo up
 ip link set server0 up
 ip -n client link set client0 up
 
-say "configuration"
+say "sluice apply: one group of rings that steers by key, one listener with rules and a reply for the refused"
 cat >/tmp/sluice.conf <<'CONF'
-group echo steer hash backlog 1024 no-consumer hold 1s crash requeue
-listener front udp 0.0.0.0:7000 default reject reject-reply text:busy
-rule front 10 length 1-1400 group echo class small prio 0 deadline 200ms
-rule front 20 order 1 length 1401-65507 group echo class large prio 1
+group cache steer hash key token 8 1 backlog 1024 no-consumer hold 1s crash requeue owner nobody
+listener front udp 0.0.0.0:11211 default group cache reject-reply "text:........SERVER_ERROR busy\r\n" copy 8 {
+	rule 10 token 8 0 = get gets gat gats group cache class get
+	rule 20 order 1 token 8 0 = set add replace append prepend cas group cache class store prio 1
+}
 CONF
 cat /tmp/sluice.conf
 sluice apply /tmp/sluice.conf
 
-say "two consumers attach"
-sluice-echo echo >/tmp/echo1 &
-sluice-echo echo >/tmp/echo2 &
-until [ "$(sluice ring show | grep -c attached)" -eq 2 ]; do sleep 0.1; done
+say "sluiced, as user nobody: a store with memcached's protocol, two workers, each with its ring"
+cat >/tmp/sluiced.conf <<'CONF'
+group cache handler kv workers 2 slots 2048:512 {
+	memory 64M
+}
+CONF
+cat /tmp/sluiced.conf
+setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all --no-new-privs \
+	sluiced -c /tmp/sluiced.conf 2>/tmp/sluiced.log &
+daemon=$!
+until grep -q 'info: serving' /tmp/sluiced.log; do
+	kill -0 "$daemon" || {
+		cat /tmp/sluiced.log
+		exit 1
+	}
+	sleep 0.1
+done
+cat /tmp/sluiced.log
 sluice ring show
 
-say "load from another namespace: open loop, ${RATE:-2000} requests a second for ${DURATION:-10} s"
-ip netns exec client sluice-load --target 10.8.0.1:7000 --protocol raw --size 64 --sockets 16 \
-	--rate "${RATE:-2000}" --duration "${DURATION:-10}s" --refused busy --allow-late 2>/dev/null
+say "libmemcached's load generator over UDP, in another namespace; it verifies what it reads"
+ip netns exec client timeout 60 memcaslap -s 10.8.0.1:11211 --udp -T 1 -c 4 -x 3000 -v 1.0 | tee /tmp/slap | grep .
+for zero in get_misses verify_misses verify_failed packet_drop; do
+	grep -q "^$zero: 0\$" /tmp/slap
+done
+
+say "sluice-load: ${RATE:-1500} requests a second, 90 % gets, at their scheduled times, for ${DURATION:-10} s"
+ip netns exec client sluice-load --target 10.8.0.1:11211 --protocol memcached --keys 1000 --get-ratio 0.9 \
+	--rate "${RATE:-1500}" --duration "${DURATION:-10}s" --timeout 5s --allow-late 2>/dev/null
+
+say "what the workers say"
+kill -USR1 "$daemon"
+until [ "$(grep -c 'kv: ' /tmp/sluiced.log)" -eq 2 ]; do sleep 0.1; done
+grep 'kv: ' /tmp/sluiced.log
 
 say "the ledger, and latencies as the kernel saw them"
 sluice stats
 
-say "one consumer is killed; the other serves on"
-kill -KILL %1
-ip netns exec client sluice-load --target 10.8.0.1:7000 --protocol raw --size 64 --sockets 16 \
-	--rate 500 --duration 2s --refused busy --allow-late 2>/dev/null
-sluice ring show
+say "SIGTERM: sluiced answers what it has taken and leaves"
+kill "$daemon"
+wait "$daemon"
+tail -n 1 /tmp/sluiced.log
 
 say "every request is accounted for"
 sluice check
-kill %2
-wait %2
-cat /tmp/echo2

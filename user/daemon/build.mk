@@ -7,3 +7,7 @@ PROGS += sluiced
 sluiced-objs := $(patsubst %,daemon/%.o,$(DAEMON_PARTS)) $(HANDLER_OBJS)
 sluiced-cflags := -DPLUGIN_DIR='"$(LIBDIR)/sluice"'
 sluiced-ldlibs := $(LIBSLUICE_SO) -lsystemd -ldl
+
+FILES += daemon/install/sluiced.service.in:$(PREFIX)/lib/systemd/system/sluiced.service \
+	daemon/install/sysusers.conf:$(PREFIX)/lib/sysusers.d/sluice.conf \
+	daemon/install/sluiced.conf:$(PREFIX)/share/doc/sluice/sluiced.conf.example

@@ -384,16 +384,14 @@ static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out
 	struct kv_stats *stats = kv_store_stats(s);
 	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
 
-	stats->cmd_get++;
-	stats->cmd_touch += op->touch;
+	/* As memcached counts: gat touches, and gets nothing. */
+	*(op->touch ? &stats->cmd_touch : &stats->cmd_get) += 1;
 	op->status = it ? KV_OK : KV_NOT_FOUND;
 	if (!it) {
-		stats->get_misses++;
-		stats->touch_misses += op->touch;
+		*(op->touch ? &stats->touch_misses : &stats->get_misses) += 1;
 		return;
 	}
-	stats->get_hits++;
-	stats->touch_hits += op->touch;
+	*(op->touch ? &stats->touch_hits : &stats->get_hits) += 1;
 	if (op->touch)
 		it->exptime = kv_expiry(op->exptime, kv_store_now(s));
 	put_item(s, it, op->want_cas, out);

@@ -156,6 +156,8 @@ static void finish_all(struct kv_session *s)
 
 	switch (s->cmd.op.command) {
 	case KV_CMD_FLUSH:
+		/* One command, though every shard performed it. */
+		kv_store_stats(s->home->store)->cmd_flush++;
 		kv_buf_str(&s->out, s->cmd.noreply ? "" : "OK\r\n");
 		break;
 	case KV_CMD_STATS_RESET:

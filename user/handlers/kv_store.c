@@ -472,7 +472,6 @@ enum kv_status kv_store_arith(struct kv_store *s, const char *key, size_t nkey, 
 
 void kv_store_flush(struct kv_store *s, uint32_t when)
 {
-	s->stats.cmd_flush++;
 	if (when > s->now) {
 		s->flush_at = when;
 		return;
