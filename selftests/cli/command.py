@@ -183,9 +183,10 @@ def completion(names, paths):
 	for line, want in (("sluice-load --pro", ["--protocol"]), ("sluice-load --protocol r", ["raw"])):
 		got = run("bash", "-c", script, "bash", COMPLETION[0], line).out.split()
 		equal(got, want, "completion of %s" % line)
-	listed = re.findall(r"^ *(?:-[A-Za-z], *)?(--[a-z-]+)", run("sluice-load", "--help").out, re.M)
-	got = run("bash", "-c", script, "bash", COMPLETION[0], "sluice-load --").out.split()
-	equal(sorted(got), sorted(listed), "completion of all options of sluice-load")
+	for name in "sluice-load", "sluiced":
+		listed = re.findall(r"^ *(?:-[A-Za-z], *)?(--[a-z-]+)", run(name, "--help").out, re.M)
+		got = run("bash", "-c", script, "bash", COMPLETION[0], name + " --").out.split()
+		equal(sorted(got), sorted(listed), "completion of all options of " + name)
 
 
 def device():

@@ -154,6 +154,18 @@ def rings():
 	kill(c)
 
 
+def completion():
+	"""What the shell offers includes what exists."""
+	sl("rule add l 7 drop")
+	c = consumer("g", "idle")
+	for words, want in (("listener del", ["l", "any"]), ("rule add", ["l", "any"]), ("rule del l", ["7"]), ("group set", ["g", "plain"]),
+			    ("rule add l 9 group", ["g", "plain"]), ("ring set", [str(c.ring)]), ("stats group", ["g", "plain"]),
+			    ("listener add x udp *:9 default group", ["g", "plain"]), ("listener add", [])):
+		equal(sorted(sl("__complete " + words).out.split()), sorted(want), "completion behind: %s" % words)
+	kill(c)
+	sl("rule flush l")
+
+
 def unprivileged():
 	"""Reading needs no privilege; changing does, and says so."""
 	for words in "listener show", "group show", "rule show", "ring show", "stats", "show":
@@ -176,6 +188,7 @@ def main():
 	listeners()
 	rules()
 	rings()
+	completion()
 	unprivileged()
 	namespaces()
 	done_by("listener del l")

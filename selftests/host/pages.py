@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
@@ -61,13 +62,13 @@ def commands():
 			equal({w for w in literal if len(w) > 1} - words_of(page), set(), "%s has the words of %s" % (PAGE_OF[name], name))
 
 
-def load():
-	listed = set(re.findall(r"^ *(?:-[A-Za-z], *)?--([a-z-]+)", run("sluice-load", "--help").out, re.M))
-	found = {x for line in PAGES["sluice-load.1"].splitlines() if line.startswith(".It Fl")
-		 for x in re.findall(r"Fl -([a-z-]+)", line)}
-	equal(found, listed, "sluice-load.1 has the options, and no other")
-	short = dict(re.findall(r"^ *-([A-Za-z]), *--([a-z-]+)", run("sluice-load", "--help").out, re.M))
-	found = {a: b for line in PAGES["sluice-load.1"].splitlines() if line.startswith(".It Fl")
+def options_of(name, page):
+	"""A program whose --help lists "-t, --target ARG"."""
+	listed = set(re.findall(r"^ *(?:-[A-Za-z], *)?--([a-z-]+)", run(name, "--help").out, re.M))
+	found = {x for line in PAGES[page].splitlines() if line.startswith(".It Fl") for x in re.findall(r"Fl -([a-z-]+)", line)}
+	equal(found, listed, "%s has the options, and no other" % page)
+	short = dict(re.findall(r"^ *-([A-Za-z]), *--([a-z-]+)", run(name, "--help").out, re.M))
+	found = {a: b for line in PAGES[page].splitlines() if line.startswith(".It Fl")
 		 for a, b in re.findall(r"Fl ([A-Za-z]) , Fl -([a-z-]+)", line)}
 	equal(found, short, "and their letters")
 
@@ -88,6 +89,19 @@ def library():
 		equal(members - said, set(), "libsluice.3 explains every member of a %s" % kind)
 
 
+def example():
+	"""The program that libsluice.3 shows compiles, without a warning, against what is built here."""
+	code = PAGES["libsluice.3"].partition(".Bd -literal -offset indent\n")[2].partition(".Ed\n")[0].replace("\\e", "\\")
+	with tempfile.TemporaryDirectory() as d:
+		with open(d + "/echo.c", "w") as f:
+			f.write(code)
+		r = run("gcc", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-I", TOP + "/include", "-o", d + "/echo", d + "/echo.c",
+			"-L", TOP + "/build/user/lib", "-lsluice", "-Wl,-rpath," + os.path.abspath(TOP + "/build/user/lib"))
+		check(r.status == 0, "the example of libsluice.3 compiles", r)
+		r = run(d + "/echo", "nothing")
+		check(r.status == 1 and len(r.err) > 10, "and says why it cannot run here", r)
+
+
 def references():
 	for name, page in PAGES.items():
 		own = set(re.findall(r"\.Xr ((?:sluice|libsluice)[a-z-]*) (\d)", page))
@@ -96,7 +110,10 @@ def references():
 
 
 commands()
-load()
+options_of("sluice-load", "sluice-load.1")
+if "sluiced.8" in PAGES:
+	options_of("sluiced", "sluiced.8")
 library()
+example()
 references()
 done()

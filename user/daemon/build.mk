@@ -4,6 +4,7 @@
 DAEMON_PARTS := main daemon reload group instance worker serve conf conf_group log notify
 
 PROGS += sluiced
+COMPLETED += sluiced
 sluiced-objs := $(patsubst %,daemon/%.o,$(DAEMON_PARTS)) $(HANDLER_OBJS)
 sluiced-cflags := -DPLUGIN_DIR='"$(LIBDIR)/sluice"'
 sluiced-ldlibs := $(LIBSLUICE_SO) -lsystemd -ldl
