@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Owns the kernel's half of one ring in a test's own memory, over core/slots.h: what is published, what is answered. */
+#ifndef SLUICE_UNIT_RING_HOST_H
+#define SLUICE_UNIT_RING_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/sluice_ring.h>
+#include <sluice/sluice.h>
+
+#include "../../kmod/core/slots.h"
+
+struct ring_host;
+
+/* A response as it would go out: @data is NULL for NO_REPLY, REJECT and EXPIRED. */
+struct host_reply {
+	uint32_t request;	/* number of the request it answers, from 0 */
+	uint32_t flags;		/* SLUICE_RESP_* */
+	uint32_t len;
+	const uint8_t *data;	/* until the next call */
+};
+
+/* Make a host and open a ring of it through the library. */
+struct ring_host *ring_host_create(struct sluice_ring **ring, const struct sluice_ring_config *config);
+void ring_host_destroy(struct ring_host *h);
+/* Give the consumer one message; returns its number, or -1: no slot is free. */
+int ring_host_publish(struct ring_host *h, const void *data, uint32_t len);
+/* Take one response off the queue; false: there is none. A response that breaks the rules ends the test. */
+bool ring_host_take(struct ring_host *h, struct host_reply *reply);
+/* Requests that are not answered. */
+uint32_t ring_host_unanswered(const struct ring_host *h);
+/* The ring was detached. */
+void ring_host_detach(struct ring_host *h);
+
+#endif /* SLUICE_UNIT_RING_HOST_H */
