@@ -12,3 +12,4 @@ sluiced-ldlibs := $(LIBSLUICE_SO) -lsystemd -ldl
 FILES += daemon/install/sluiced.service.in:$(PREFIX)/lib/systemd/system/sluiced.service \
 	daemon/install/sysusers.conf:$(PREFIX)/lib/sysusers.d/sluice.conf \
 	daemon/install/sluiced.conf:$(PREFIX)/share/doc/sluice/sluiced.conf.example
+MANS += docs/man/sluiced.8 docs/man/sluiced.conf.5
