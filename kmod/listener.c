@@ -48,7 +48,7 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
 	conf->to.action = nla_get_u32(tb[SLUICE_A_LISTENER_ACTION]);
 	conf->to.prio = 1;
 	conf->to.stats = l->fallback;
-	if (conf->to.action == SLUICE_ACTION_PASS && l->sock) {
+	if (conf->to.action == SLUICE_ACTION_PASS && !l->adopted) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
 				    "pass needs an adopted socket: nobody reads this one");
 		return -EINVAL;
@@ -136,6 +136,7 @@ static void closed_work(struct work_struct *work)
 {
 	struct sluice_listener *l = container_of(work, struct sluice_listener, closed_work);
 
+	sluice_udp_let_go(l);
 	sluice_event(l->sn, SLUICE_EVENT_LISTENER_CLOSED, l->name, NULL, 0);
 }
 
@@ -150,6 +151,7 @@ static struct sluice_listener *listener_alloc(struct sluice_net *sn, const char 
 	strscpy(l->name, name, sizeof(l->name));
 	xa_init(&l->stats);
 	INIT_LIST_HEAD(&l->list);
+	mutex_init(&l->sk_mutex);
 	INIT_WORK(&l->closed_work, closed_work);
 	l->cnt = alloc_percpu_gfp(struct sluice_counters, GFP_KERNEL_ACCOUNT);
 	if (!l->cnt)
@@ -191,7 +193,7 @@ static void listener_free(struct sluice_listener *l)
  * @tb: attributes
  * @extack: why not
  *
- * The socket is armed last: from then on messages arrive, and everything they need is in place.
+ * From arming an adopted socket, or binding one of the kernel's own, messages arrive: it comes last.
  *
  * Context: may sleep, in the process that asks (an adopted socket is one of its files).
  * Return: the listener, listed, or ERR_PTR.
@@ -227,9 +229,14 @@ struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nla
 	err = sluice_udp_attach(l, extack);
 	if (err)
 		goto err_sock;
+	err = sluice_udp_bind(l, extack);
+	if (err)
+		goto err_attach;
 	list_add_tail(&l->list, &sn->listeners);
 	return l;
 
+err_attach:
+	sluice_udp_detach(l);
 err_sock:
 	sluice_udp_release(l);
 err_free:

@@ -92,7 +92,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	    nla_put_u16(msg, SLUICE_A_LISTENER_PORT, l->port) ||
 	    (l->ifindex && nla_put_u32(msg, SLUICE_A_LISTENER_IFINDEX, l->ifindex)) ||
 	    (l->v6only && nla_put_flag(msg, SLUICE_A_LISTENER_V6ONLY)) ||
-	    (!l->sock && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
+	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
 	    (READ_ONCE(l->closed) && nla_put_flag(msg, SLUICE_A_LISTENER_CLOSED)) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_ACTION, c->to.action) ||
 	    (c->group && nla_put_string(msg, SLUICE_A_LISTENER_GROUP, c->group->name)) ||

@@ -46,6 +46,7 @@
  * Locks, outermost first
  *
  *   sluice_mutex    all control state: lists, names, reference counts, configuration. May sleep.
+ *   listener->sk_mutex  which socket a listener has
  *   ring->tx_lock   mutex: one reader of the response queue at a time
  *   group->lock     spinlock, BH: the group's backlog
  *   ring->lock      spinlock, BH: slots, queue tails, the ring's backlog
@@ -204,8 +205,10 @@ struct sluice_listener {
 	struct sluice_rules __rcu *rules;
 	struct sluice_listener_conf __rcu *conf;
 	struct sluice_counters __percpu *cnt;
-	struct sock *sk;     /* reference */
-	struct socket *sock; /* the kernel's own; NULL if adopted */
+	struct sock *sk;       /* reference; sections read it once */
+	struct socket *sock;   /* the kernel's own; NULL while an adopted one is open */
+	struct mutex sk_mutex; /* both, once armed */
+	bool adopted;
 	/* being removed: no request of it may enter a list or slot */
 	bool dead;
 	bool closed; /* the owner of the adopted socket closed it */
@@ -471,7 +474,9 @@ void sluice_tx_published(struct sluice_ring *ring);
 int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);
 int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *extack);
 int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack);
+int sluice_udp_bind(struct sluice_listener *l, struct netlink_ext_ack *extack);
 void sluice_udp_detach(struct sluice_listener *l);
+void sluice_udp_let_go(struct sluice_listener *l);
 void sluice_udp_release(struct sluice_listener *l);
 
 /* udp_tx.c */

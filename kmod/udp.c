@@ -141,7 +141,7 @@ static void bind_refused(int err, struct netlink_ext_ack *extack)
 }
 
 /**
- * sluice_udp_open() - make and bind a kernel socket for a listener
+ * sluice_udp_open() - make a kernel socket for a listener; sluice_udp_bind() lets messages in
  * @l: listener being made
  * @tb: its attributes
  * @extack: why not
@@ -174,10 +174,6 @@ int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlin
 			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_IFINDEX],
 					    "no such device");
 	}
-	if (!err) {
-		err = bind_socket(sock, l);
-		bind_refused(err, extack);
-	}
 	if (err) {
 		sock_release(sock);
 		return err;
@@ -186,6 +182,26 @@ int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlin
 	l->sk = sock->sk;
 	l->sock = sock;
 	return 0;
+}
+
+/**
+ * sluice_udp_bind() - let messages in
+ * @l: armed; an adopted socket is bound already
+ * @extack: why not
+ *
+ * After the socket was armed, so that none of them ends in its receive queue, which nobody reads.
+ *
+ * Context: may sleep. Return: 0 or -errno.
+ */
+int sluice_udp_bind(struct sluice_listener *l, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (l->adopted)
+		return 0;
+	err = bind_socket(l->sock, l);
+	bind_refused(err, extack);
+	return err;
 }
 
 /* Note where an adopted socket is bound, for dumps and replies. */
@@ -243,11 +259,32 @@ int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *
 	}
 	sock_hold(sk);
 	l->sk = sk;
+	l->adopted = true;
 	read_address(l);
 	err = 0;
 out:
 	sockfd_put(sock);
 	return err;
+}
+
+/* Others that claim sockets do it under this lock. @sk is locked. */
+static void user_data_set(struct sock *sk, struct sluice_listener *l)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	rcu_assign_sk_user_data(sk, l);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+static bool user_data_claim(struct sock *sk, struct sluice_listener *l)
+{
+	bool free;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	free = !sk->sk_user_data;
+	if (free)
+		rcu_assign_sk_user_data(sk, l);
+	write_unlock_bh(&sk->sk_callback_lock);
+	return free;
 }
 
 /**
@@ -264,16 +301,15 @@ int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
 	int err = 0;
 
 	lock_sock(sk);
-	if (sk->sk_user_data || READ_ONCE(udp_sk(sk)->encap_type)) {
-		NL_SET_ERR_MSG(extack, "taken already: by another listener, or for encapsulation");
-		err = -EBUSY;
-	} else if (sock_flag(sk, SOCK_DEAD)) {
+	if (sock_flag(sk, SOCK_DEAD)) {
 		NL_SET_ERR_MSG(extack, "the socket has been closed");
 		err = -EBUSY;
+	} else if (READ_ONCE(udp_sk(sk)->encap_type) || !user_data_claim(sk, l)) {
+		NL_SET_ERR_MSG(extack, "taken already: by another listener, or for encapsulation");
+		err = -EBUSY;
 	} else {
-		rcu_assign_sk_user_data(sk, l);
 		WRITE_ONCE(udp_sk(sk)->encap_rcv, encap_rcv);
-		WRITE_ONCE(udp_sk(sk)->encap_destroy, l->sock ? NULL : encap_destroy);
+		WRITE_ONCE(udp_sk(sk)->encap_destroy, l->adopted ? encap_destroy : NULL);
 		WRITE_ONCE(udp_sk(sk)->encap_type, ENCAP_TYPE);
 		/* the socket itself undoes this when it is destroyed */
 		udp_tunnel_encap_enable(sk);
@@ -282,15 +318,13 @@ int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
 	return err;
 }
 
-/* Disarm the socket. Sections that began before may still be in encap_rcv(). May sleep. */
-void sluice_udp_detach(struct sluice_listener *l)
+/* Disarm a socket; no section is in encap_rcv() for it, nor will be, on return. May sleep. */
+static void disarm(struct sock *sk)
 {
-	struct sock *sk = l->sk;
-
 	lock_sock(sk);
 	WRITE_ONCE(udp_sk(sk)->encap_type, 0);
 	WRITE_ONCE(udp_sk(sk)->encap_destroy, NULL);
-	rcu_assign_sk_user_data(sk, NULL);
+	user_data_set(sk, NULL);
 	release_sock(sk);
 	/*
 	 * encap_rcv is left until no section can be between its test of encap_type and the call:
@@ -299,6 +333,57 @@ void sluice_udp_detach(struct sluice_listener *l)
 	 */
 	synchronize_rcu();
 	WRITE_ONCE(udp_sk(sk)->encap_rcv, NULL);
+}
+
+/**
+ * sluice_udp_detach() - let no message of the socket in any more
+ * @l: listener
+ *
+ * The kernel's own socket first becomes unreachable, so that what it is sent is answered by the
+ * stack instead of ending in its receive queue. Context: may sleep.
+ */
+void sluice_udp_detach(struct sluice_listener *l)
+{
+	mutex_lock(&l->sk_mutex);
+	if (!l->adopted) {
+		l->sk->sk_prot->unhash(l->sk);
+		synchronize_rcu();
+	}
+	disarm(l->sk);
+	mutex_unlock(&l->sk_mutex);
+}
+
+/**
+ * sluice_udp_let_go() - part with an adopted socket that its owner has closed
+ * @l: listener; its socket may have been let go of already
+ *
+ * The socket holds its namespace as long as we hold it. What is in flight is answered through an
+ * unbound socket of the kernel's own, which does not.
+ *
+ * Context: may sleep. Without memory the socket stays until the listener is removed.
+ */
+void sluice_udp_let_go(struct sluice_listener *l)
+{
+	struct socket *sock;
+	struct sock *old;
+
+	mutex_lock(&l->sk_mutex);
+	old = l->sk;
+	if (l->sock || sock_create_kern(l->sn->net, l->addr_len == 4 ? AF_INET : AF_INET6,
+					SOCK_DGRAM, IPPROTO_UDP, &sock))
+		goto out;
+	sock->sk->sk_mark = READ_ONCE(old->sk_mark);
+	sock->sk->sk_priority = READ_ONCE(old->sk_priority);
+	sock->sk->sk_bound_dev_if = READ_ONCE(old->sk_bound_dev_if);
+	sock->sk->sk_uid = old->sk_uid;
+	sock_hold(sock->sk);
+	l->sock = sock;
+	WRITE_ONCE(l->sk, sock->sk);
+	/* waits for the sections that use the old one, too */
+	disarm(old);
+	sock_put(old);
+out:
+	mutex_unlock(&l->sk_mutex);
 }
 
 /* Let go of the socket; the kernel's own is closed. May sleep. */

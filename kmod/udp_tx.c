@@ -150,7 +150,7 @@ static struct udphdr *push_udp(struct sk_buff *skb, const struct peer *p, u32 le
 
 static struct rtable *route4(struct sluice_listener *l, struct peer *p)
 {
-	struct sock *sk = l->sk;
+	struct sock *sk = READ_ONCE(l->sk);
 	struct flowi4 fl4 = {
 		.flowi4_oif = READ_ONCE(sk->sk_bound_dev_if),
 		.flowi4_mark = READ_ONCE(sk->sk_mark),
@@ -171,7 +171,7 @@ static struct rtable *route4(struct sluice_listener *l, struct peer *p)
 static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *rt,
 		 const struct peer *p, u32 len)
 {
-	struct net *net = sock_net(l->sk);
+	struct net *net = l->sn->net;
 	struct iphdr *iph;
 
 	push_udp(skb, p, len);
@@ -199,13 +199,13 @@ static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *
 		__ip_select_ident(net, iph, 1);
 	}
 	skb->protocol = htons(ETH_P_IP);
-	return ip_local_out(net, l->sk, skb);
+	return ip_local_out(net, READ_ONCE(l->sk), skb);
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
 static struct dst_entry *route6(struct sluice_listener *l, struct peer *p)
 {
-	struct sock *sk = l->sk;
+	struct sock *sk = READ_ONCE(l->sk);
 	struct flowi6 fl6 = {
 		.flowi6_oif = READ_ONCE(sk->sk_bound_dev_if),
 		.flowi6_mark = READ_ONCE(sk->sk_mark),
@@ -244,7 +244,7 @@ static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entr
 	ip6h->daddr = p->a6.daddr;
 	skb->protocol = htons(ETH_P_IPV6);
 	skb->ignore_df = 1;
-	return ip6_local_out(sock_net(l->sk), l->sk, skb);
+	return ip6_local_out(l->sn->net, READ_ONCE(l->sk), skb);
 }
 
 static struct dst_entry *route(struct sluice_listener *l, struct peer *p)
@@ -297,12 +297,13 @@ static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry
 static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_routes *routes,
 				   struct peer *p, bool *ref)
 {
-	u32 mark = READ_ONCE(l->sk->sk_mark), i;
+	const struct sock *sk = READ_ONCE(l->sk);
+	u32 mark = READ_ONCE(sk->sk_mark), i;
 	struct peer key = *p;
 	struct dst_entry *dst;
 
 	*ref = true;
-	if (!routes || READ_ONCE(l->sk->sk_bound_dev_if))
+	if (!routes || READ_ONCE(sk->sk_bound_dev_if))
 		return route(l, p);
 	i = route_index(p);
 	dst = routes->entry[i].dst;
@@ -343,6 +344,7 @@ int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const
 		     u32 len, bool last)
 {
 	struct sluice_listener *l = req->rule->listener;
+	const struct sock *sk;
 	struct dst_entry *dst;
 	struct sk_buff *skb;
 	struct peer p;
@@ -369,8 +371,9 @@ int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const
 		return -ENOMEM;
 	}
 	skb_put_data(skb, data, len);
-	skb->mark = READ_ONCE(l->sk->sk_mark);
-	skb->priority = READ_ONCE(l->sk->sk_priority);
+	sk = READ_ONCE(l->sk);
+	skb->mark = READ_ONCE(sk->sk_mark);
+	skb->priority = READ_ONCE(sk->sk_priority);
 	rcu_read_lock();
 	if (ref)
 		skb_dst_set(skb, dst);

@@ -108,6 +108,8 @@ TEST_F(abuse, tail_that_runs_ahead_does_not_hold_up_its_removal)
 	struct chaser chaser = { .r = &self->r };
 	pthread_t thread;
 
+	/* long enough that the thread which fills it may lose the CPU for a while */
+	ring_init(&self->r, "g", 64, 16384);
 	self->r.su.flags = SLUICE_RING_TX_THREAD;
 	ASSERT_EQ(0, ring_setup(&self->r));
 	ASSERT_EQ(0, ring_attach(&self->r));
