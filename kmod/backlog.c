@@ -136,7 +136,8 @@ void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring)
 }
 
 /*
- * Give all rings with room what waits in the group's backlog. Context: any; makes its own section.
+ * Give all rings with room what waits in the group's backlog, and in their own: the head of that
+ * may be gone, or the window wider. Context: any; makes its own section.
  */
 void sluice_backlog_run(struct sluice_group *g)
 {
@@ -145,8 +146,9 @@ void sluice_backlog_run(struct sluice_group *g)
 
 	local_bh_disable();
 	set = rcu_dereference_bh(g->rings);
-	for (i = 0; i < set->n && READ_ONCE(g->nbacklog); i++)
-		sluice_backlog_feed(g, set->ring[i]);
+	for (i = 0; i < set->n; i++)
+		if (READ_ONCE(g->nbacklog) || READ_ONCE(set->ring[i]->nwaiting))
+			sluice_ring_pull(set->ring[i]);
 	local_bh_enable();
 }
 

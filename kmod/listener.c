@@ -193,7 +193,8 @@ static void listener_free(struct sluice_listener *l)
  * @tb: attributes
  * @extack: why not
  *
- * From arming an adopted socket, or binding one of the kernel's own, messages arrive: it comes last.
+ * Messages arrive once an adopted socket is armed, or one of the kernel's own bound: that comes
+ * last.
  *
  * Context: may sleep, in the process that asks (an adopted socket is one of its files).
  * Return: the listener, listed, or ERR_PTR.
@@ -267,12 +268,17 @@ static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *
  */
 void sluice_listener_destroy(struct sluice_listener *l)
 {
+	struct sluice_group *g;
+
 	lockdep_assert_held(&sluice_mutex);
 	list_del(&l->list);
 	sluice_udp_detach(l);
 	WRITE_ONCE(l->dead, true);
 	synchronize_rcu();
 	sluice_net_visit(l->sn, cancel_dead, l);
+	/* what waited behind them */
+	list_for_each_entry(g, &l->sn->groups, list)
+		sluice_backlog_run(g);
 	synchronize_rcu();
 	cancel_work_sync(&l->closed_work);
 	sluice_udp_release(l);

@@ -37,7 +37,11 @@ static void close_intake(struct sluice_ring *ring)
 	list_for_each_entry_safe(req, next, &out, node) {
 		sluice_backlog_uncharge(g, req);
 		resubmit(req);
+		cond_resched();
 	}
+	/* if that was the last ring, the backlog's hold time begins to count */
+	if (atomic_read(&g->waiting))
+		sluice_backlog_arm(g);
 }
 
 /**

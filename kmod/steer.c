@@ -118,11 +118,11 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 	case -EMSGSIZE:
 		refuse(g, req, SLUICE_OUTCOME_REJECTED_TOO_BIG);
 		break;
-	case -ENOBUFS:
-		refuse(g, req, SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
+	case -ENOBUFS: /* the ring itself tells its consumer of these two */
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
 		break;
 	case -ENOMEM:
-		refuse(g, req, SLUICE_OUTCOME_REJECTED_MEMORY);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
 		break;
 	default: /* no room, or the ring is leaving */
 		enqueue(g, conf, req);

@@ -49,6 +49,14 @@ static int describe(const struct sk_buff *skb, struct sluice_msg *msg, u8 *buf, 
 	return 0;
 }
 
+/* The device a message came by; what this machine sends to itself came by the one it is about. */
+static u32 device(const struct sk_buff *skb)
+{
+	if (IS_ENABLED(CONFIG_IPV6) && skb->protocol == htons(ETH_P_IPV6))
+		return inet6_iif(skb);
+	return skb->dev ? skb->dev->ifindex : 0;
+}
+
 static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct sk_buff *skb)
 {
 	struct sluice_req req = {
@@ -57,7 +65,7 @@ static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct
 		.skb = skb,
 		.off = SLUICE_UDP_HLEN,
 		.truesize = skb->truesize + sizeof(req),
-		.ifindex = skb->dev ? skb->dev->ifindex : 0,
+		.ifindex = device(skb),
 	};
 
 	return sluice_ingress(l, msg, &req);
