@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Sourced by the tests of sluiced: starting it, and waiting for what its log says.
 
-# daemon: start sluiced with /tmp/sluiced.conf in srv, behind the words in $run_as; its pid to $daemon, its log to
-# /tmp/sluiced.log
+# daemon: start sluiced with /tmp/sluiced.conf and $daemon_options in srv, behind the words in $run_as; its pid to
+# $daemon, its log to /tmp/sluiced.log
 run_as=
+daemon_options=
 daemon() {
 	: >/tmp/sluiced.log
 	# shellcheck disable=SC2086
-	ip netns exec srv $run_as sluiced -c /tmp/sluiced.conf 2>>/tmp/sluiced.log &
+	ip netns exec srv $run_as sluiced $daemon_options -c /tmp/sluiced.conf 2>>/tmp/sluiced.log &
 	daemon=$!
 	consumers="$consumers $daemon"
 	until_true 30 sh -c "grep -q 'info: serving' /tmp/sluiced.log || ! kill -0 $daemon"

@@ -90,6 +90,10 @@ static void read_signals(struct daemon *d)
 		case SIGINT:
 			d->term++;
 			break;
+		case SIGUSR2:
+			d->term++;
+			d->replaced_by = si.ssi_pid;
+			break;
 		case SIGHUP:
 			d->hup = true;
 			break;
@@ -205,8 +209,10 @@ static int drain(struct daemon *d)
 	int status = EXIT_FINE;
 	unsigned int i;
 
+	if (d->replaced_by)
+		log_line(LOG_NOTICE, "process %d serves in place of this one", (int)d->replaced_by);
 	log_line(LOG_NOTICE, "draining: %u workers take no more requests", daemon_workers(d));
-	notify_stopping();
+	notify_stopping(d);
 	for (i = 0; i < d->ngroups; i++)
 		group_drain(d->group[i], 0);
 	if (!wait_drained(d)) {

@@ -19,6 +19,7 @@ enum exit_status {
  * struct daemon - everything
  * @path: of the configuration
  * @term: how many times it was told to end
+ * @replaced_by: the process that told it so because it serves in its place; 0: nobody
  * @hup, @usr1: told to, not yet done
  * @signals: signalfd; @done: eventfd that workers write when their status changes
  * @watchdog_ns: service manager's period, halved; 0: none
@@ -29,6 +30,7 @@ struct daemon {
 	unsigned int ngroups;
 	struct group *group[CONF_GROUPS_MAX];
 	unsigned int term;
+	pid_t replaced_by;
 	bool hup;
 	bool usr1;
 	int signals;
@@ -54,7 +56,7 @@ void daemon_reload(struct daemon *d);
 /* sd_notify(3); nothing happens without a service manager. */
 void notify_ready(const struct daemon *d);
 void notify_reloading(void);
-void notify_stopping(void);
+void notify_stopping(const struct daemon *d);
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void notify_watchdog(void);
 uint64_t notify_watchdog_ns(void);

@@ -18,9 +18,13 @@ void notify_reloading(void)
 		   (unsigned long long)daemon_now() / 1000);
 }
 
-void notify_stopping(void)
+/* A service whose main process has a successor goes on. */
+void notify_stopping(const struct daemon *d)
 {
-	sd_notify(0, "STOPPING=1\nSTATUS=draining");
+	if (d->replaced_by)
+		sd_notifyf(0, "MAINPID=%d\nSTATUS=replaced by process %d", (int)d->replaced_by, (int)d->replaced_by);
+	else
+		sd_notify(0, "STOPPING=1\nSTATUS=draining");
 }
 
 void notify_status(const char *format, ...)
