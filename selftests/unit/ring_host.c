@@ -22,6 +22,7 @@ struct ring_host {
 	u32 head;		/* of the response queue */
 	u32 *number;		/* [slots] of the request in a slot */
 	u32 requests;
+	u64 conn;
 };
 
 static u32 round_up_pow2(u32 n)
@@ -189,6 +190,7 @@ int ring_host_publish(struct ring_host *h, const void *data, uint32_t len)
 	hdr->orig_len = len;
 	hdr->gen = h->slots.gen[slot];
 	hdr->arrival_ns = host_now(h);
+	hdr->conn = h->conn;
 	memcpy(hdr + 1, data, len);
 	h->number[slot] = h->requests;
 	sluice_slots_publish(&h->slots, slot);
@@ -225,4 +227,9 @@ uint32_t ring_host_unanswered(const struct ring_host *h)
 void ring_host_detach(struct ring_host *h)
 {
 	*(volatile u32 *)(h->memory[0] + h->map.state) |= SLUICE_STATE_GONE;
+}
+
+void ring_host_connection(struct ring_host *h, uint64_t conn)
+{
+	h->conn = conn;
 }

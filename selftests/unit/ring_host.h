@@ -26,6 +26,8 @@ struct ring_host *ring_host_create(struct sluice_ring **ring, const struct sluic
 void ring_host_destroy(struct ring_host *h);
 /* Give the consumer one message; returns its number, or -1: no slot is free. */
 int ring_host_publish(struct ring_host *h, const void *data, uint32_t len);
+/* What is published from now on comes by this connection; 0: as datagrams. */
+void ring_host_connection(struct ring_host *h, uint64_t conn);
 /* Take one response off the queue; false: there is none. A response that breaks the rules ends the test. */
 bool ring_host_take(struct ring_host *h, struct host_reply *reply);
 /* Requests that are not answered. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The built-in handlers; linked into sluiced, see daemon/build.mk.
 
-HANDLER_OBJS := handlers/echo.o handlers/option.o handlers/kv_udp.o handlers/kv_cluster.o handlers/kv_session.o \
+HANDLER_OBJS := handlers/echo.o handlers/option.o handlers/kv.o handlers/kv_cluster.o handlers/kv_session.o \
 	handlers/kv_proto.o handlers/kv_stats.o handlers/kv_store.o handlers/kv_chunk.o core/match.o

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kv handler: datagrams in, sessions over the shards, datagrams out. */
+/* The kv handler: datagrams or messages of a connection in, sessions over the shards, responses out. */
 #include <errno.h>
 #include <time.h>
 
@@ -17,6 +17,7 @@
 
 #define MULTI_DATAGRAM	"SERVER_ERROR multi-packet request not supported\r\n"
 #define INCOMPLETE	"CLIENT_ERROR request does not end in this datagram\r\n"
+#define INCOMPLETE_MESSAGE "CLIENT_ERROR request does not end in this message\r\n"
 #define NO_REPLY_SLOTS	"SERVER_ERROR too large for the slot\r\n"
 
 struct kv_config {
@@ -24,6 +25,7 @@ struct kv_config {
 	uint64_t item_max;
 	uint64_t response_max;
 	unsigned int workers;
+	uint32_t reply_size;
 };
 
 struct kv {
@@ -34,16 +36,18 @@ struct kv {
 /**
  * struct exchange - a request on its way to its response
  * @session: first, so that it leads back here
- * @id: the client's
- * @next_datagram: of the response, to be written
+ * @framed: it came as a datagram with a frame header; otherwise by a connection, as it is
+ * @id: the client's, in a frame header
+ * @next_piece: of the response, to be written: a datagram, or a part of the stream
  */
 struct exchange {
 	struct kv_session session;
 	struct sluice_request req;
 	struct kv_worker *worker;
 	struct exchange *next;
+	bool framed;
 	uint16_t id;
-	uint32_t next_datagram;
+	uint32_t next_piece;
 };
 
 /**
@@ -52,6 +56,7 @@ struct exchange {
  * @idle: exchanges for reuse
  * @first, @last: answered, but for want of reply slots or queue entries not, or not wholly, handed to the ring
  * @busy: exchanges in use
+ * @reply_size: bytes of a reply slot
  */
 struct kv_worker {
 	struct kv_shard *shard;
@@ -60,6 +65,7 @@ struct kv_worker {
 	struct exchange *first;
 	struct exchange **last;
 	unsigned int busy;
+	uint32_t reply_size;
 	uint64_t requests;
 	uint64_t delayed;
 	uint64_t malformed;
@@ -90,17 +96,47 @@ static int send_nothing(struct exchange *x)
 	return sluice_done(x->worker->ring, &x->req) == -EAGAIN ? -EAGAIN : 0;
 }
 
-static int send_in_place(struct exchange *x, uint32_t i)
+/* Bytes of a connection's response in one piece: all in place, or as much as a reply slot holds. */
+static uint32_t stream_piece(const struct exchange *x)
+{
+	return x->session.out.len <= x->req.room || !x->worker->reply_size ? x->req.room : x->worker->reply_size;
+}
+
+static uint32_t piece_count(const struct exchange *x)
+{
+	uint32_t piece = stream_piece(x);
+
+	return x->framed ? kv_udp_count(x->session.out.len) : (x->session.out.len + piece - 1) / piece;
+}
+
+static uint32_t piece_size(const struct exchange *x, uint32_t i)
+{
+	uint32_t piece = stream_piece(x);
+	size_t left = x->session.out.len - (size_t)i * piece;
+
+	if (x->framed)
+		return kv_udp_size(x->session.out.len, i);
+	return left < piece ? left : piece;
+}
+
+static void write_piece(const struct exchange *x, uint32_t i, void *to)
 {
 	const struct kv_buf *out = &x->session.out;
 
-	kv_udp_write(x->req.data, x->id, out->data, out->len, i);
-	return sluice_respond(x->worker->ring, &x->req, kv_udp_size(out->len, i));
+	if (x->framed)
+		kv_udp_write(to, x->id, out->data, out->len, i);
+	else
+		memcpy(to, out->data + (size_t)i * stream_piece(x), piece_size(x, i));
+}
+
+static int send_in_place(struct exchange *x, uint32_t i)
+{
+	write_piece(x, i, x->req.data);
+	return sluice_respond(x->worker->ring, &x->req, piece_size(x, i));
 }
 
 static int send_from_slot(struct exchange *x, uint32_t i, bool more)
 {
-	const struct kv_buf *out = &x->session.out;
 	struct sluice_ring *ring = x->worker->ring;
 	struct sluice_reply reply;
 	int err;
@@ -108,12 +144,12 @@ static int send_from_slot(struct exchange *x, uint32_t i, bool more)
 	err = sluice_reply_get(ring, &reply);
 	if (err)
 		return err;
-	if (kv_udp_size(out->len, i) > reply.room) {
+	if (piece_size(x, i) > reply.room) {
 		sluice_reply_put(ring, &reply);
 		return -ENOENT;
 	}
-	kv_udp_write(reply.data, x->id, out->data, out->len, i);
-	err = sluice_respond_from(ring, &x->req, &reply, kv_udp_size(out->len, i), more);
+	write_piece(x, i, reply.data);
+	err = sluice_respond_from(ring, &x->req, &reply, piece_size(x, i), more);
 	if (err)
 		sluice_reply_put(ring, &reply);
 	return err;
@@ -128,21 +164,21 @@ static int send_response(struct exchange *x)
 
 	if (!out->len)
 		return send_nothing(x);
-	count = kv_udp_count(out->len);
-	for (i = x->next_datagram; i < count && !err; i++) {
-		x->next_datagram = i;
+	count = piece_count(x);
+	for (i = x->next_piece; i < count && !err; i++) {
+		x->next_piece = i;
 		/* The last one goes where the request was: an earlier one there would end the request. */
-		if (i == count - 1 && kv_udp_size(out->len, i) <= x->req.room)
+		if (i == count - 1 && piece_size(x, i) <= x->req.room)
 			err = send_in_place(x, i);
 		else
 			err = send_from_slot(x, i, i < count - 1);
 	}
 	if (err == -ENOENT) {
-		/* No reply slots, or too small ones: known before the first datagram, so a short text can replace it. */
+		/* No reply slots, or too small ones: known before the first piece, so a short text can replace it. */
 		kv_buf_cut(out, 0);
 		kv_buf_str(out, NO_REPLY_SLOTS);
-		x->next_datagram = 0;
-		return kv_udp_size(out->len, 0) > x->req.room ? send_nothing(x) : send_response(x);
+		x->next_piece = 0;
+		return piece_size(x, 0) > x->req.room || piece_count(x) > 1 ? send_nothing(x) : send_response(x);
 	}
 	return err == -EAGAIN ? err : 0;
 }
@@ -152,8 +188,8 @@ static void finish(struct exchange *x)
 	struct kv_worker *w = x->worker;
 
 	if (x->session.incomplete)
-		kv_buf_str(&x->session.out, INCOMPLETE);
-	x->next_datagram = 0;
+		kv_buf_str(&x->session.out, x->framed ? INCOMPLETE : INCOMPLETE_MESSAGE);
+	x->next_piece = 0;
 	/* Without a ring the request went with the one that it came in. */
 	if (!w->ring || send_response(x) != -EAGAIN) {
 		release(x);
@@ -178,9 +214,9 @@ static unsigned int send_delayed(struct kv_worker *w)
 
 	while ((x = w->first)) {
 		next = x->next;
-		sent = x->next_datagram;
+		sent = x->next_piece;
 		if (w->ring && send_response(x) == -EAGAIN) {
-			n += x->next_datagram - sent;	/* what went has to be flushed, or no slot comes back */
+			n += x->next_piece - sent;	/* what went has to be flushed, or no slot comes back */
 			break;
 		}
 		w->first = next;
@@ -217,22 +253,24 @@ static struct exchange *exchange_get(struct kv_worker *w)
 
 static void serve_one(struct kv_worker *w, const struct sluice_request *req)
 {
+	bool framed = !req->conn, short_frame = framed && req->len < KV_UDP_HEADER;
+	uint32_t skip = framed ? KV_UDP_HEADER : 0;
 	const uint8_t *data = req->data;
 	struct exchange *x;
 
 	w->requests++;
-	if (req->len < KV_UDP_HEADER)
-		w->malformed++;
-	x = req->len < KV_UDP_HEADER ? NULL : exchange_get(w);
+	w->malformed += short_frame;
+	x = short_frame ? NULL : exchange_get(w);
 	if (!x) {
 		/* The queue of responses has room for one answer to each slot. */
 		sluice_reject(w->ring, req);
 		return;
 	}
 	x->req = *req;
-	x->id = kv_udp_get(data);
-	kv_session_start(&x->session, (const char *)data + KV_UDP_HEADER, req->len - KV_UDP_HEADER);
-	if (kv_udp_get(data + 4) != 1) {
+	x->framed = framed;
+	x->id = framed ? kv_udp_get(data) : 0;
+	kv_session_start(&x->session, (const char *)data + skip, req->len - skip);
+	if (framed && kv_udp_get(data + 4) != 1) {
 		w->malformed++;
 		kv_buf_str(&x->session.out, MULTI_DATAGRAM);
 		finish(x);
@@ -319,6 +357,7 @@ static int kv_read(const struct sluice_handler_config *hc, struct kv_config *c, 
 		.item_max = ITEM_MAX_DEFAULT,
 		.response_max = RESPONSE_MAX_DEFAULT,
 		.workers = hc->workers,
+		.reply_size = hc->reply_size,
 	};
 	for (i = 0; i < hc->noptions; i++) {
 		o = &hc->options[i];
@@ -425,6 +464,7 @@ static int kv_worker_init(void *state, unsigned int index, void **worker)
 		return -ENOMEM;
 	w->shard = kv_cluster_shard(kv->cluster, index);
 	w->last = &w->first;
+	w->reply_size = kv->config.reply_size;
 	*worker = w;
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Owns the tests of user/handlers/kv_udp.c: the handler on a ring, datagrams in and out. */
+/* Owns the tests of user/handlers/kv.c: the handler on a ring, datagrams and messages of connections in, responses out. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +280,67 @@ TEST(kv_serve__random_datagrams_are_each_answered_once)
 		while (r.flags & SLUICE_RESP_MORE)
 			EXPECT(ring_host_take(host, &r));
 	}
+	stop();
+}
+
+/* ---- connections: no frame header ---- */
+
+/* The pieces of one response, as they would stand in the stream. */
+static uint32_t stream(const char *in, size_t len, char *got)
+{
+	struct host_reply r = { .flags = SLUICE_RESP_MORE };
+	uint32_t n = 0, turns;
+
+	EXPECT_GE(ring_host_publish(host, in, len), 0);
+	for (turns = 0; r.flags & SLUICE_RESP_MORE; turns++) {
+		EXPECT_LE(turns, 100);
+		turn();
+		while (ring_host_take(host, &r)) {
+			if (r.flags & SLUICE_RESP_NO_REPLY)
+				return 0;
+			memcpy(got + n, r.data, r.len);
+			n += r.len;
+		}
+	}
+	return n;
+}
+
+static void streams(const char *in, const char *out)
+{
+	static char got[BIG + 200];
+	uint32_t n = stream(in, strlen(in), got);
+
+	if (n != strlen(out) || memcmp(got, out, n))
+		ktap_fail(__FILE__, __LINE__, "%s: %.*s, not %s", in, (int)n, got, out);
+}
+
+TEST(kv_serve__a_message_of_a_connection_has_no_frame)
+{
+	start(4);
+	ring_host_connection(host, 7);
+	streams("set a 1 0 2\r\nhi\r\n", "STORED\r\n");
+	streams("get a\r\n", "VALUE a 1 2\r\nhi\r\nEND\r\n");
+	streams("delete a noreply\r\n", "");
+	streams("quit\r\n", "");
+	streams("x", "CLIENT_ERROR request does not end in this message\r\n");
+	ring_host_connection(host, 0);
+	says("get a\r\n", "END\r\n");
+	stop();
+}
+
+TEST(kv_serve__a_long_response_is_the_same_bytes_in_pieces)
+{
+	static char got[BIG + 200];
+	uint32_t n;
+
+	start(2);
+	store_big('c');
+	ring_host_connection(host, 7);
+	n = stream("get big\r\n", 9, got);
+	EXPECT_EQ(n, 19 + BIG + 7);
+	EXPECT(!memcmp(got, "VALUE big 0 20000\r\n", 19) && !memcmp(got + n - 7, "\r\nEND\r\n", 7));
+	for (n = 19; n < 19 + BIG; n++)
+		EXPECT_EQ(got[n], 'c');
 	stop();
 }
 
