@@ -320,6 +320,18 @@ static int parse_rule(struct sluice_listener *l, const struct nlattr *nest,
 	return 0;
 }
 
+/* The attribute to blame for what the compiler refused: a match of the rule, or the rule. */
+static const struct nlattr *blamed(const struct nlattr *rule, int match)
+{
+	const struct nlattr *a;
+	int rem;
+
+	nla_for_each_nested(a, rule, rem)
+		if (nla_type(a) == SLUICE_A_RULE_MATCH && match-- == 0)
+			return a;
+	return rule;
+}
+
 static int compile(struct sluice_rules *rules, const struct draft *drafts,
 		   const struct nlattr *const *nests, struct netlink_ext_ack *extack)
 {
@@ -340,7 +352,7 @@ static int compile(struct sluice_rules *rules, const struct draft *drafts,
 	if (err && cerr.text && extack) {
 		extack->_msg = cerr.text;
 		if (cerr.rule < rules->n)
-			NL_SET_BAD_ATTR(extack, nests[cerr.rule]);
+			NL_SET_BAD_ATTR(extack, blamed(nests[cerr.rule], cerr.match));
 	}
 	if (!err)
 		rules->depth = sluice_ruleset_depth(rules->core);

@@ -131,7 +131,7 @@ def refusals():
 	refuses("group-new", {"name": "bad name"}, ["names are 1 to 31", ".name"], "a name with a blank")
 	refuses("group-new", {"name": "x", "max-rings": 257}, [".max-rings", "'max-value': 256"], "the policy's range is told")
 	refuses("rules-set", {"listener": "l", "rule": [{"id": 7, "match": [{"kind": "length", "min": 9, "max-len": 2}],
-						      "action": "drop"}]}, ["length range is empty", ".rule"], "the rule that is wrong")
+						      "action": "drop"}]}, ["length range is empty", ".rule.match"], "the attribute in its nests")
 	refuses("listener-del", {"name": "nix"}, ["No such file", "no such listener", ".name"], "nothing of this name")
 	refuses("group-del", {"name": "g"}, ["busy", "in use by"], "a group in use")
 	refuses("listener-set", {"name": "l", "port": 7001}, ["cannot change", ".port"], "what cannot change")

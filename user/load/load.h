@@ -63,7 +63,7 @@ struct options {
 	u32 nonce;		/* tells this run's requests from those of another */
 };
 
-enum flight_state { FLIGHT_FREE, FLIGHT_PENDING, FLIGHT_SETTLED, FLIGHT_LOST };
+enum flight_state { FLIGHT_FREE, FLIGHT_PENDING, FLIGHT_SETTLED, FLIGHT_LOST, FLIGHT_LATE };
 
 struct assembly;
 

@@ -164,14 +164,17 @@ static void expire(struct worker *w, struct channel *c, u64 now)
 	}
 }
 
-static void late_reply(struct worker *w, const struct flight *f)
+/* A reply may be many datagrams: what was lost is counted as late with the first of them. */
+static void late_reply(struct worker *w, struct flight *f)
 {
 	if (!f->counted)
 		return;
-	if (f->state == FLIGHT_LOST)
+	if (f->state == FLIGHT_LOST) {
 		COUNT(w->counts.late_replies);
-	else
+		f->state = FLIGHT_LATE;
+	} else if (f->state != FLIGHT_LATE) {
 		COUNT(w->counts.duplicates);
+	}
 }
 
 /* A refusal that carries no id is laid to the oldest request of its socket that waits. */
