@@ -13,7 +13,8 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from sltest import check, contains, done, equal, run, skip, start, stop_all, until	# noqa: E402
 
-RATE = ("--rate", "400", "--duration", "500ms", "--warmup", "0us", "--arrival", "constant", "--allow-late")
+# on a machine with other work a reply may take seconds: only what a server holds back is to be lost
+RATE = ("--rate", "400", "--duration", "500ms", "--warmup", "0us", "--arrival", "constant", "--allow-late", "--timeout", "20s")
 
 
 class Server(threading.Thread):
@@ -81,14 +82,14 @@ def loss():
 		return [] if n % 4 == 0 else [data]
 
 	with Server(act) as s:
-		status, js = load(s.target)
+		status, js = load(s.target, "--timeout", "5s")
 		equal((status, js["verdict"], js["lost"]), (4, "failed", 50), "one of four lost: counted, and the run failed")
 		contains(js["why"], "--max-loss", "it says why")
 		closed(js, "loss")
 	with Server(act) as s:
-		equal(load(s.target, "--max-loss", "0.25")[0], 0, "--max-loss 0.25 allows it")
+		equal(load(s.target, "--timeout", "5s", "--max-loss", "0.25")[0], 0, "--max-loss 0.25 allows it")
 	with Server(act) as s:
-		equal(load(s.target, "--max-loss", "0.24")[0], 4, "--max-loss 0.24 does not")
+		equal(load(s.target, "--timeout", "5s", "--max-loss", "0.24")[0], 4, "--max-loss 0.24 does not")
 	with Server(lambda n, data: []) as s:
 		status, js = load(s.target, "--timeout", "100ms", "--max-loss", "1")
 		check(status == 4 and "no reply at all" in js["why"], "silence is a failure whatever is allowed", js)
@@ -109,7 +110,7 @@ def late_replies():
 	with Server(act) as s:
 		status, js = load(s.target, "--timeout", "50ms", "--connections", "1")
 		equal((status, js["answered"], js["lost"]), (4, 0, 200), "answers after the timeout: lost")
-		check(js["late_replies"] >= 99, "and counted as late replies", js)
+		check(0 < js["late_replies"] <= 100, "and counted as late replies, once each", js)
 		closed(js, "late replies")
 
 
@@ -148,7 +149,7 @@ def lateness():
 		check(r.status == 3 and js["verdict"] == "void" and js["late_percent"] > 1, "over 1 % late: void", js)
 		contains(js["why"], "--allow-late", "it says what to do")
 		r = run("sluice-load", "--target", s.target, "--json", "--rate", "1000", "--duration", "300ms", "--warmup", "0us",
-			"--late", "1us", "--allow-late")
+			"--late", "1us", "--allow-late", "--timeout", "20s")
 		js = json.loads(r.out)
 		check(r.status == 0 and js["late"] > 0, "--allow-late: valid, the lateness still told", js)
 
@@ -198,18 +199,18 @@ def memcached(*argv):
 
 def with_memcached():
 	target = memcached()
-	mc = ("--protocol", "memcached", "--keys", "300", "--timeout", "2s")
+	mc = ("--protocol", "memcached", "--keys", "300", "--timeout", "20s")
 	status, js = load(target, *mc)
 	check(status == 0 and js["answered"] == 200 and js["hits"] > 100 and not js["misses"], "memcached: preloaded, all found", js)
 	status, js = load(target, *mc, "--multi-get", "20", "--get-ratio", "1", "--no-preload")
 	check(status == 0 and js["answered"] == 200 and js["hits"] == 4000 and not js["wrong"],
 	      "a get of 20 keys, which memcached answers in 20 datagrams", js)
 	status, js = load(target, "--protocol", "memcached", "--keys", "600", "--multi-get", "50", "--get-ratio", "1",
-			  "--no-preload", "--timeout", "2s")
+			  "--no-preload", "--timeout", "20s")
 	check(status == 0 and js["answered"] == 200 and js["misses"] > 0 and js["hits"] + js["misses"] == 10000,
 	      "keys that are not there are misses, no failure without a preload", js)
 	status, js = load(target, "--protocol", "memcached", "--keys", "600", "--get-ratio", "1", "--no-preload", "--max-miss", "0",
-			  "--timeout", "2s")
+			  "--timeout", "20s")
 	check(status == 4 and "--max-miss" in js["why"], "--max-miss 0 makes them one", js)
 	with Server(lambda n, data: [data[:8] + (b"STORED\r\n" if b"set" in data else b"END\r\n")]) as s:
 		r = run("sluice-load", "--target", s.target, *mc)
