@@ -7,6 +7,7 @@
 
 #include "policy.h"
 #include "sluice.h"
+#include "xdp.h"
 
 struct sluice_listener *sluice_listener_find(struct sluice_net *sn, const char *name)
 {
@@ -48,9 +49,9 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
 	conf->to.action = nla_get_u32(tb[SLUICE_A_LISTENER_ACTION]);
 	conf->to.prio = 1;
 	conf->to.stats = l->fallback;
-	if (conf->to.action == SLUICE_ACTION_PASS && !l->adopted) {
+	if (conf->to.action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
-				    "pass needs an adopted socket: nobody reads this one");
+				    "pass needs an adopted socket or XDP: nobody reads this one");
 		return -EINVAL;
 	}
 	if (conf->to.action != SLUICE_ACTION_GROUP)
@@ -187,6 +188,62 @@ static void listener_free(struct sluice_listener *l)
 	kfree(l);
 }
 
+static int read_address(struct sluice_listener *l, struct nlattr **tb,
+			struct netlink_ext_ack *extack)
+{
+	struct nlattr *addr = tb[SLUICE_A_LISTENER_ADDR];
+
+	if (!addr || !tb[SLUICE_A_LISTENER_PORT]) {
+		NL_SET_ERR_MSG(extack,
+			       "give an address and a port, or the fd of a bound UDP socket");
+		return -EINVAL;
+	}
+	if (nla_len(addr) != 4 && nla_len(addr) != 16) {
+		NL_SET_ERR_MSG_ATTR(extack, addr, "address is 4 or 16 bytes");
+		return -EINVAL;
+	}
+	if (nla_len(addr) == 4 && tb[SLUICE_A_LISTENER_V6ONLY]) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_V6ONLY],
+				    "v6only goes with an IPv6 address");
+		return -EINVAL;
+	}
+	l->addr_len = nla_len(addr);
+	memcpy(l->addr, nla_data(addr), l->addr_len);
+	l->port = nla_get_u16(tb[SLUICE_A_LISTENER_PORT]);
+	l->v6only = tb[SLUICE_A_LISTENER_V6ONLY];
+	if (tb[SLUICE_A_LISTENER_IFINDEX])
+		l->ifindex = nla_get_u32(tb[SLUICE_A_LISTENER_IFINDEX]);
+	return 0;
+}
+
+static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
+			struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (tb[SLUICE_A_LISTENER_SOCKET_FD]) {
+		if (tb[SLUICE_A_LISTENER_XDP]) {
+			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_XDP],
+					    "XDP takes frames of a device, not of a socket");
+			return -EINVAL;
+		}
+		return sluice_udp_adopt(l, nla_get_u32(tb[SLUICE_A_LISTENER_SOCKET_FD]), extack);
+	}
+	err = read_address(l, tb, extack);
+	if (err)
+		return err;
+	if (tb[SLUICE_A_LISTENER_XDP])
+		return sluice_xdp_open(l, extack);
+	return sluice_udp_open(l, extack);
+}
+
+static void release_ingress(struct sluice_listener *l)
+{
+	if (l->xdp)
+		sluice_xdp_release(l);
+	sluice_udp_release(l);
+}
+
 /**
  * sluice_listener_create() - bind or adopt a socket and start taking its messages
  * @sn: namespace; sluice_mutex is held
@@ -217,20 +274,17 @@ struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nla
 	err = -ENOMEM;
 	if (!l->fallback)
 		goto err_free;
-	if (tb[SLUICE_A_LISTENER_SOCKET_FD])
-		err = sluice_udp_adopt(l, nla_get_u32(tb[SLUICE_A_LISTENER_SOCKET_FD]), extack);
-	else
-		err = sluice_udp_open(l, tb, extack);
+	err = open_ingress(l, tb, extack);
 	if (err)
 		goto err_free;
 	err = sluice_listener_configure(l, tb, extack);
 	if (err)
 		goto err_sock;
 	l->id = ++sn->next_id;
-	err = sluice_udp_attach(l, extack);
+	err = l->xdp ? sluice_xdp_attach(l, extack) : sluice_udp_attach(l, extack);
 	if (err)
 		goto err_sock;
-	err = sluice_udp_bind(l, extack);
+	err = l->xdp ? 0 : sluice_udp_bind(l, extack);
 	if (err)
 		goto err_attach;
 	list_add_tail(&l->list, &sn->listeners);
@@ -239,7 +293,7 @@ struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nla
 err_attach:
 	sluice_udp_detach(l);
 err_sock:
-	sluice_udp_release(l);
+	release_ingress(l);
 err_free:
 	listener_free(l);
 	return ERR_PTR(err);
@@ -258,7 +312,7 @@ static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *
  * @l: listener; sluice_mutex is held
  *
  * Steps, and who may still hold it after each:
- *  1. socket lets go       sections that began before, requests
+ *  1. socket or device lets go  sections that began before, requests
  *  2. dead, grace period   requests in lists and slots; sections that move one now cancel it
  *  3. walk                 sections that took a request out before the walk came by
  *  4. grace period         nobody; slots of cancelled requests no longer refer to it
@@ -272,7 +326,10 @@ void sluice_listener_destroy(struct sluice_listener *l)
 
 	lockdep_assert_held(&sluice_mutex);
 	list_del(&l->list);
-	sluice_udp_detach(l);
+	if (l->xdp)
+		sluice_xdp_detach(l);
+	else
+		sluice_udp_detach(l);
 	WRITE_ONCE(l->dead, true);
 	synchronize_rcu();
 	sluice_net_visit(l->sn, cancel_dead, l);
@@ -281,6 +338,6 @@ void sluice_listener_destroy(struct sluice_listener *l)
 		sluice_backlog_run(g);
 	synchronize_rcu();
 	cancel_work_sync(&l->closed_work);
-	sluice_udp_release(l);
+	release_ingress(l);
 	listener_free(l);
 }

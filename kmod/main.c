@@ -4,6 +4,7 @@
 #include <net/netns/generic.h>
 
 #include "sluice.h"
+#include "xdp.h"
 
 /* all control state of all namespaces: see sluice.h */
 DEFINE_MUTEX(sluice_mutex);
@@ -68,11 +69,16 @@ static int __init sluice_init(void)
 	err = sluice_ring_file_init();
 	if (err)
 		goto err_pernet;
-	err = sluice_netlink_init();
+	err = sluice_xdp_init();
 	if (err)
 		goto err_file;
+	err = sluice_netlink_init();
+	if (err)
+		goto err_xdp;
 	return 0;
 
+err_xdp:
+	sluice_xdp_fini();
 err_file:
 	sluice_ring_file_fini();
 err_pernet:
@@ -91,6 +97,7 @@ static void __exit sluice_exit(void)
 	sluice_netlink_fini();
 	sluice_ring_file_fini();
 	unregister_pernet_subsys(&net_ops);
+	sluice_xdp_fini();
 	rcu_barrier();
 	sluice_req_cache_fini();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Netlink commands on listeners and their rules. */
 #include "nl.h"
+#include "xdp.h"
 
 static struct sluice_listener *listener_from(struct sluice_net *sn, struct nlattr *name,
 					     struct netlink_ext_ack *extack)
@@ -43,7 +44,7 @@ int sluice_nl_listener_set(struct sk_buff *skb, struct genl_info *info)
 	static const u8 fixed[] = {
 		SLUICE_A_LISTENER_ADDR,	   SLUICE_A_LISTENER_PORT,	SLUICE_A_LISTENER_IFINDEX,
 		SLUICE_A_LISTENER_V6ONLY,  SLUICE_A_LISTENER_SOCKET_FD, SLUICE_A_LISTENER_TRANSPORT,
-		SLUICE_A_LISTENER_FRAMING,
+		SLUICE_A_LISTENER_FRAMING, SLUICE_A_LISTENER_XDP,
 	};
 	struct sluice_listener *l;
 	unsigned int i;
@@ -77,6 +78,15 @@ int sluice_nl_listener_del(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int xdp_fill(struct sk_buff *msg, const struct sluice_listener *l)
+{
+	u64 passed[__SLUICE_XDP_PASS_MAX];
+
+	sluice_xdp_counts(l, passed);
+	return nla_put_flag(msg, SLUICE_A_LISTENER_XDP) ?:
+		       nla_put(msg, SLUICE_A_LISTENER_XDP_PASSED, sizeof(passed), passed);
+}
+
 static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 {
 	const struct sluice_listener_conf *c =
@@ -93,6 +103,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	    (l->ifindex && nla_put_u32(msg, SLUICE_A_LISTENER_IFINDEX, l->ifindex)) ||
 	    (l->v6only && nla_put_flag(msg, SLUICE_A_LISTENER_V6ONLY)) ||
 	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
+	    (l->xdp && xdp_fill(msg, l)) ||
 	    (READ_ONCE(l->closed) && nla_put_flag(msg, SLUICE_A_LISTENER_CLOSED)) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_ACTION, c->to.action) ||
 	    (c->group && nla_put_string(msg, SLUICE_A_LISTENER_GROUP, c->group->name)) ||

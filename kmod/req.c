@@ -7,6 +7,7 @@
 #include <linux/udp.h>
 
 #include "sluice.h"
+#include "xdp.h"
 
 /*
  * A few free requests per CPU, taken and put back with bottom halves disabled, so that a request
@@ -62,7 +63,7 @@ static void cache_put(struct sluice_req *req)
 
 /**
  * sluice_req_create() - a request that may outlive the section it was received in
- * @from: what it is; its bytes become the new request's
+ * @from: what it is; its datagram becomes the new request's, a frame is copied
  *
  * Context: section. Return: the request, or NULL without memory: @from still has its bytes then.
  */
@@ -74,6 +75,13 @@ struct sluice_req *sluice_req_create(const struct sluice_req *from)
 		return NULL;
 	*req = *from;
 	req->borrowed = false;
+	if (req->kind == SLUICE_REQ_KIND_XDP) {
+		req->frame = sluice_xdp_frame_copy(from->frame, from->off + from->len);
+		if (unlikely(!req->frame)) {
+			cache_put(req);
+			return NULL;
+		}
+	}
 	return req;
 }
 
@@ -86,7 +94,10 @@ struct sluice_req *sluice_req_create(const struct sluice_req *from)
  */
 void sluice_req_free(struct sluice_req *req, bool served)
 {
-	if (req->skb) {
+	if (req->kind == SLUICE_REQ_KIND_XDP) {
+		if (req->frame && !req->borrowed)
+			sluice_xdp_frame_free(req->frame);
+	} else if (req->skb) {
 		if (served)
 			consume_skb(req->skb);
 		else
@@ -99,7 +110,8 @@ void sluice_req_free(struct sluice_req *req, bool served)
 /* Let go of a request whose bytes stay the stack's. Context: bottom halves disabled. */
 void sluice_req_pass(struct sluice_req *req)
 {
-	req->skb = NULL;
+	if (req->kind == SLUICE_REQ_KIND_UDP)
+		req->skb = NULL;
 	sluice_req_free(req, true);
 }
 
@@ -116,29 +128,44 @@ static u32 udp_flow(const struct sk_buff *skb, u32 seed)
 /* Hash of the addresses and ports that a request came with. Context: as its bytes are there. */
 u32 sluice_req_flow(const struct sluice_req *req, u32 seed)
 {
+	if (req->kind == SLUICE_REQ_KIND_XDP)
+		return sluice_xdp_flow(req, seed);
 	return udp_flow(req->skb, seed);
 }
 
 /* The first @len bytes of the message, at most req->len. Context: any. Return: 0 or -EFAULT. */
 int sluice_req_copy(const struct sluice_req *req, void *to, u32 len)
 {
+	if (req->kind == SLUICE_REQ_KIND_XDP) {
+		memcpy(to, req->frame->data + req->off, len);
+		return 0;
+	}
 	return skb_copy_bits(req->skb, req->off, to, len);
 }
 
 /**
  * sluice_req_reply() - send a reply
  * @req: request; its bytes may be gone afterwards if @last
- * @routes: of the ring whose tx_lock is held, or NULL
+ * @ring: ring whose tx_lock is held and whose consumer answers; NULL: nobody counts the outcome
  * @data: reply; may be memory that a consumer changes meanwhile: it is read once
  * @len: bytes of it
  * @last: no further reply follows for this request
  *
- * Context: section. Return: 0 or -errno: it was not sent.
+ * Context: section. Return: 0; -errno: it was not sent; -EINPROGRESS, with @ring and @last: it is
+ * sent, counted and ended by sluice_req_flush(), which the section must call.
  */
-int sluice_req_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
-		     u32 len, bool last)
+int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		     bool last)
 {
-	return sluice_udp_reply(req, routes, data, len, last);
+	if (req->kind == SLUICE_REQ_KIND_XDP)
+		return sluice_xdp_reply(req, ring, data, len, last);
+	return sluice_udp_reply(req, ring ? ring->routes : NULL, data, len, last);
+}
+
+/* Send, and count, what this section's replies have been gathered for. Context: section. */
+void sluice_req_flush(void)
+{
+	sluice_xdp_flush();
 }
 
 /*
@@ -149,6 +176,8 @@ void sluice_req_detach(struct sluice_req *req)
 {
 	struct sk_buff *skb = req->skb;
 
+	if (req->kind != SLUICE_REQ_KIND_UDP)
+		return;
 	skb_orphan(skb);
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);

@@ -258,7 +258,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_DEADLINE], "deadline is over an hour");
 		return -ERANGE;
 	}
-	if (to->action == SLUICE_ACTION_PASS && !l->adopted) {
+	if (to->action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest,
 				    "pass needs an adopted socket: nobody reads this one");
 		return -EINVAL;

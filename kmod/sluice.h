@@ -46,6 +46,7 @@
  * Locks, outermost first
  *
  *   sluice_mutex    all control state: lists, names, reference counts, configuration. May sleep.
+ *   RTNL            devices of XDP listeners
  *   listener->sk_mutex  which socket a listener has
  *   ring->tx_lock   mutex: one reader of the response queue at a time
  *   group->lock     spinlock, BH: the group's backlog
@@ -55,9 +56,10 @@
  *
  * Lifetimes: who may hold what, and what ends it
  *
- * listener: its socket's user data (RCU), rule counters, requests through their rule. Removal: off
- *   the list; the socket lets go; dead = true; grace period (every section sees dead: no request of
- *   it enters a list or slot any more); a walk cancels what lies there; grace period; free.
+ * listener: its socket's user data (RCU) or its XDP device's table (RCU), rule counters, requests
+ *   through their rule. Removal: off the list; the socket or device lets go; dead = true; grace
+ *   period (every section sees dead: no request of it enters a list or slot any more); a walk
+ *   cancels what lies there; grace period; free.
  * rule set: listener->rules (RCU). Swapped, then freed after a grace period.
  * rule counters: rules of the set, requests in flight. Removal: retired = true; grace period
  *   (sections that move a request repoint it to listener->retired); a walk repoints what is in
@@ -83,6 +85,8 @@ struct sluice_group;
 struct sluice_listener;
 struct sluice_ring;
 struct sluice_routes;
+struct sluice_xdp;
+struct xdp_frame;
 
 /* Per CPU; written only with bottom halves disabled. */
 struct sluice_counters {
@@ -135,6 +139,7 @@ struct sluice_class {
 /* What holds a request's bytes, and how its reply travels. */
 enum sluice_req_kind {
 	SLUICE_REQ_KIND_UDP, /* skb: the datagram, from the UDP header on */
+	SLUICE_REQ_KIND_XDP, /* frame: of our own, from the Ethernet header on */
 };
 
 /*
@@ -157,8 +162,11 @@ struct sluice_req {
 	u8 kind;  /* enum sluice_req_kind */
 	bool borrowed; /* its memory is the stack of the section that refuses it */
 
-	struct sk_buff *skb; /* NULL once a reply travels in it */
-	u32 off;	     /* of the message in @skb */
+	union { /* NULL once a reply travels in it */
+		struct sk_buff *skb;
+		struct xdp_frame *frame;
+	};
+	u32 off;	     /* of the message in @skb or @frame */
 	u32 truesize;	     /* bytes of memory it holds, for limits */
 	u32 ifindex;	     /* device it came in by */
 };
@@ -209,9 +217,10 @@ struct sluice_listener {
 	struct socket *sock;   /* the kernel's own; NULL while an adopted one is open */
 	struct mutex sk_mutex; /* both, once armed */
 	bool adopted;
+	struct sluice_xdp *xdp; /* takes frames, @sk asks for routes only; NULL: takes datagrams */
 	/* being removed: no request of it may enter a list or slot */
 	bool dead;
-	bool closed; /* the owner of the adopted socket closed it */
+	bool closed; /* the owner of the adopted socket closed it, the XDP device is gone */
 	struct work_struct closed_work;
 	/* as configured, for dumps */
 	u8 addr[16];
@@ -369,8 +378,9 @@ void sluice_req_free(struct sluice_req *req, bool served);
 void sluice_req_pass(struct sluice_req *req);
 u32 sluice_req_flow(const struct sluice_req *req, u32 seed);
 int sluice_req_copy(const struct sluice_req *req, void *to, u32 len);
-int sluice_req_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
-		     u32 len, bool last);
+int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		     bool last);
+void sluice_req_flush(void);
 void sluice_req_detach(struct sluice_req *req);
 
 /* ingress.c */
@@ -407,6 +417,12 @@ const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *ru
 						   const struct sluice_msg *msg,
 						   const struct sluice_listener_conf *conf,
 						   int *index);
+
+/* Is there somebody who receives what the listener passes? */
+static inline bool sluice_listener_passes(const struct sluice_listener *l)
+{
+	return l->adopted || l->xdp;
+}
 
 /* listener.c */
 struct sluice_listener *sluice_listener_find(struct sluice_net *sn, const char *name);
@@ -471,7 +487,7 @@ int sluice_tx_kick(struct sluice_ring *ring);
 void sluice_tx_published(struct sluice_ring *ring);
 
 /* udp.c */
-int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);
+int sluice_udp_open(struct sluice_listener *l, struct netlink_ext_ack *extack);
 int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *extack);
 int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack);
 int sluice_udp_bind(struct sluice_listener *l, struct netlink_ext_ack *extack);

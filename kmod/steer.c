@@ -95,7 +95,7 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 	int err;
 
 	if (unlikely(!set->n) && fresh && conf->no_consumer == SLUICE_NO_CONSUMER_PASS &&
-	    req->rule->listener->adopted)
+	    sluice_listener_passes(req->rule->listener))
 		return false;
 	if (fresh)
 		sluice_req_detach(req);

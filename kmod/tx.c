@@ -97,7 +97,7 @@ static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, 
 
 static int send(struct sluice_ring *ring, const struct answer *a, bool last)
 {
-	return sluice_req_reply(a->req, ring->routes, sluice_ring_slot(ring, a->resp.data) + 1,
+	return sluice_req_reply(a->req, ring, sluice_ring_slot(ring, a->resp.data) + 1,
 				a->resp.len, last);
 }
 
@@ -118,6 +118,8 @@ static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
 	} else {
 		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
 		err = send(ring, a, true);
+		if (err == -EINPROGRESS)
+			return; /* sluice_req_flush() does the rest */
 		sluice_req_finish(req, ring,
 				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
 		sluice_req_free(req, !err);
@@ -196,6 +198,7 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 	now = sluice_now();
 	for (i = 0; i < n; i++)
 		act(ring, &a[i], now);
+	sluice_req_flush();
 	free_slots(ring, a, n);
 	ring->resp_head += n;
 	sluice_resp_release(ring->k_resp_head, ring->resp_head);

@@ -103,27 +103,6 @@ static void encap_destroy(struct sock *sk)
 	rcu_read_unlock();
 }
 
-static int check_address(struct nlattr **tb, struct netlink_ext_ack *extack)
-{
-	struct nlattr *addr = tb[SLUICE_A_LISTENER_ADDR];
-
-	if (!addr || !tb[SLUICE_A_LISTENER_PORT]) {
-		NL_SET_ERR_MSG(extack,
-			       "give an address and a port, or the fd of a bound UDP socket");
-		return -EINVAL;
-	}
-	if (nla_len(addr) != 4 && nla_len(addr) != 16) {
-		NL_SET_ERR_MSG_ATTR(extack, addr, "address is 4 or 16 bytes");
-		return -EINVAL;
-	}
-	if (nla_len(addr) == 4 && tb[SLUICE_A_LISTENER_V6ONLY]) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_V6ONLY],
-				    "v6only goes with an IPv6 address");
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int bind_socket(struct socket *sock, const struct sluice_listener *l)
 {
 	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
@@ -150,26 +129,16 @@ static void bind_refused(int err, struct netlink_ext_ack *extack)
 
 /**
  * sluice_udp_open() - make a kernel socket for a listener; sluice_udp_bind() lets messages in
- * @l: listener being made
- * @tb: its attributes
+ * @l: listener being made, with its address
  * @extack: why not
  *
  * The socket does not hold the namespace. Context: may sleep. Return: 0 or -errno.
  */
-int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
+int sluice_udp_open(struct sluice_listener *l, struct netlink_ext_ack *extack)
 {
 	struct socket *sock;
 	int err;
 
-	err = check_address(tb, extack);
-	if (err)
-		return err;
-	l->addr_len = nla_len(tb[SLUICE_A_LISTENER_ADDR]);
-	memcpy(l->addr, nla_data(tb[SLUICE_A_LISTENER_ADDR]), l->addr_len);
-	l->port = nla_get_u16(tb[SLUICE_A_LISTENER_PORT]);
-	l->v6only = tb[SLUICE_A_LISTENER_V6ONLY];
-	if (tb[SLUICE_A_LISTENER_IFINDEX])
-		l->ifindex = nla_get_u32(tb[SLUICE_A_LISTENER_IFINDEX]);
 	err = sock_create_kern(l->sn->net, l->addr_len == 4 ? AF_INET : AF_INET6, SOCK_DGRAM,
 			       IPPROTO_UDP, &sock);
 	if (err)
@@ -179,8 +148,7 @@ int sluice_udp_open(struct sluice_listener *l, struct nlattr **tb, struct netlin
 	if (!err && l->ifindex) {
 		err = sock_bindtoindex(sock->sk, l->ifindex, true);
 		if (err)
-			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_IFINDEX],
-					    "no such device");
+			NL_SET_ERR_MSG(extack, "no such device");
 	}
 	if (err) {
 		sock_release(sock);

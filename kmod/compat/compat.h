@@ -6,9 +6,20 @@
 #ifndef SLUICE_COMPAT_H
 #define SLUICE_COMPAT_H
 
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
 #include <linux/mm.h>
+#include <linux/netdevice.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
+
+/*
+ * struct netdev_rx_queue: 49e47a5b6145 ("net: move struct netdev_rx_queue out of netdevice.h"),
+ * 6.6
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#include <net/netdev_rx_queue.h>
+#endif
 
 #if BITS_PER_LONG != 64
 #error "Sluice reads its counters as single 64-bit words: build it for a 64-bit kernel"
@@ -35,6 +46,32 @@ static inline struct nlattr **sluice_dump_attrs(struct netlink_callback *cb)
 	return genl_info_dump(cb)->attrs;
 #else
 	return genl_dumpit_info(cb)->attrs;
+#endif
+}
+
+/*
+ * __bpf_kfunc: 57e7c169cd6a ("bpf: Add __bpf_kfunc tag for marking kernel functions as kfuncs"),
+ * 6.3
+ */
+#ifndef __bpf_kfunc
+#define __bpf_kfunc __used noinline
+#endif
+
+/* BTF_KFUNCS_START(): 6f3189f38a3e ("bpf: treewide: Annotate BPF kfuncs in BTF"), 6.9 */
+#ifndef BTF_KFUNCS_START
+#define BTF_KFUNCS_START(name) BTF_SET8_START(name)
+#define BTF_KFUNCS_END(name)   BTF_SET8_END(name)
+#endif
+
+/* dev->xdp_features: d3d854fd6a1d ("netdev-genl: create a simple family for netdev stuff"), 6.3 */
+static inline bool sluice_xdp_can_xmit(const struct net_device *dev)
+{
+	if (!dev->netdev_ops->ndo_xdp_xmit)
+		return false;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return READ_ONCE(dev->xdp_features) & NETDEV_XDP_ACT_NDO_XMIT;
+#else
+	return true;
 #endif
 }
 

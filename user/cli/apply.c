@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "xdp.h"
 
 /* A request to the kernel and the one that takes it back; rule sets carry the generation they replace. */
 struct step {
@@ -68,7 +69,7 @@ static void give_listener(struct listener *l)
 	/* what the kernel reports is no part of a request */
 	l->given &= ~(GIVEN(SLUICE_A_LISTENER_ID) | GIVEN(SLUICE_A_LISTENER_ADOPTED) |
 		      GIVEN(SLUICE_A_LISTENER_GENERATION) | GIVEN(SLUICE_A_LISTENER_RULES) |
-		      GIVEN(SLUICE_A_LISTENER_CLOSED));
+		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED));
 }
 
 static void strip_out(struct group *g)
@@ -118,7 +119,7 @@ static bool same_place(const struct listener *a, const struct listener *b)
 {
 	return a->addr.len == b->addr.len && !memcmp(a->addr.bytes, b->addr.bytes, a->addr.len) &&
 	       a->port == b->port && a->ifindex == b->ifindex && a->v6only == b->v6only &&
-	       a->transport == b->transport;
+	       a->transport == b->transport && a->xdp == b->xdp;
 }
 
 static bool same_settings(const struct listener *a, const struct listener *b)
@@ -315,7 +316,10 @@ static int send_step(struct cli *c, uint8_t cmd, void *obj)
 		return 0;
 	given = *given_of(obj);
 	*given_of(obj) &= attrs_of(cmd);
-	ret = kernel_do(c, cmd, obj, NULL);
+	if (cmd == SLUICE_CMD_LISTENER_NEW || cmd == SLUICE_CMD_LISTENER_DEL)
+		ret = listener_send(c, cmd, obj);
+	else
+		ret = kernel_do(c, cmd, obj, NULL);
 	*given_of(obj) = given;
 	return ret;
 }

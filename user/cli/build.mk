@@ -2,10 +2,26 @@
 # The sluice command.
 
 CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check \
-	config apply explain monitor top doctor complete
+	config apply explain monitor top doctor complete xdp
 
 PROGS += sluice
 COMPLETED += sluice
 MANS += $(patsubst %,docs/man/sluice-%.8,apply explain group listener ring rule stats) docs/man/sluice.8 docs/man/sluice-outcomes.7
 sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o core/match.o
-sluice-ldlibs := -lmnl -ljson-c
+sluice-ldlibs := -lxdp -lbpf -lmnl -ljson-c
+
+# BPF programs are embedded as skeletons.
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Werror -I../include/uapi -I/usr/include/$(shell gcc -print-multiarch)
+BPFTOOL ?= /usr/sbin/bpftool
+
+$(OUT)/obj/bpf/%.bpf.o: bpf/%.bpf.c ../include/uapi/linux/sluice_bpf.h
+	@mkdir -p $(@D)
+	clang $(BPF_CFLAGS) -c -o $@ $<
+
+.SECONDARY: $(OUT)/obj/bpf/sluice_xdp.bpf.o
+$(OUT)/obj/bpf/%.skel.h: $(OUT)/obj/bpf/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf >$@.new
+	mv $@.new $@
+
+$(OUT)/obj/cli/xdp.o: $(OUT)/obj/bpf/sluice_xdp.skel.h
+$(OUT)/obj/cli/xdp.o: private override CPPFLAGS += -I$(OUT)/obj

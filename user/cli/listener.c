@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "xdp.h"
 
 static int parse_dev(struct cli *c, struct args *a, void *obj)
 {
@@ -107,7 +108,19 @@ static int parse_address(struct cli *c, struct args *a, struct listener *l)
 	return 0;
 }
 
-/* NAME udp ADDRESS:PORT [OPTIONS] */
+/* xdp dev DEVICE: in front of the stack */
+static int parse_xdp(struct cli *c, struct args *a, struct listener *l)
+{
+	if (!args_take(a, "xdp"))
+		return 0;
+	if (!args_take(a, "dev"))
+		return fail_usage(c, "xdp needs its device: xdp dev DEVICE udp ADDRESS:PORT");
+	l->xdp = true;
+	l->given |= GIVEN(SLUICE_A_LISTENER_XDP);
+	return parse_dev(c, a, l);
+}
+
+/* NAME [xdp dev DEVICE] udp ADDRESS:PORT [OPTIONS] */
 int listener_parse(struct cli *c, struct args *a, struct listener *l)
 {
 	static const char *const transports[] = { "udp", NULL };
@@ -116,6 +129,8 @@ int listener_parse(struct cli *c, struct args *a, struct listener *l)
 	memset(l, 0, sizeof(*l));
 	l->given = GIVEN(SLUICE_A_LISTENER_NAME) | GIVEN(SLUICE_A_LISTENER_TRANSPORT);
 	ret = args_name(c, a, "a listener", l->name);
+	if (!ret)
+		ret = parse_xdp(c, a, l);
 	if (!ret)
 		ret = args_enum(c, a, "transport", transports, &l->transport);
 	if (!ret)
@@ -131,17 +146,22 @@ void listener_defaults(struct listener *l)
 		l->action = SLUICE_ACTION_REJECT;
 }
 
-static void print_options(FILE *f, const struct listener *l)
+static void print_dev(FILE *f, const struct listener *l)
 {
 	char dev[IF_NAMESIZE];
+
+	if (if_indextoname(l->ifindex, dev))
+		fprintf(f, " dev %s", dev);
+	else
+		fprintf(f, " dev if%u", l->ifindex);
+}
+
+static void print_options(FILE *f, const struct listener *l)
+{
 	char *text;
 
-	if (l->ifindex) {
-		if (if_indextoname(l->ifindex, dev))
-			fprintf(f, " dev %s", dev);
-		else
-			fprintf(f, " dev if%u", l->ifindex);
-	}
+	if (l->ifindex && !l->xdp)
+		print_dev(f, l);
 	if (l->v6only)
 		fprintf(f, " v6only");
 	if (l->action == SLUICE_ACTION_GROUP)
@@ -162,7 +182,12 @@ void listener_print(FILE *f, const struct listener *l)
 {
 	char addr[64];
 
-	fprintf(f, "listener %s %s ", l->name, "udp");
+	fprintf(f, "listener %s", l->name);
+	if (l->xdp) {
+		fprintf(f, " xdp");
+		print_dev(f, l);
+	}
+	fprintf(f, " udp ");
 	if (is_given(l, SLUICE_A_LISTENER_SOCKET_FD)) {
 		fprintf(f, "fd %u", l->socket_fd);
 	} else {
@@ -178,7 +203,7 @@ static int listener_add(struct cli *c, struct args *a)
 	int ret = listener_parse(c, a, &l);
 
 	if (!ret)
-		ret = kernel_do(c, SLUICE_CMD_LISTENER_NEW, &l, NULL);
+		ret = listener_send(c, SLUICE_CMD_LISTENER_NEW, &l);
 	obj_free(&set_listener, &l);
 	return ret;
 }
@@ -206,17 +231,56 @@ static int listener_del(struct cli *c, struct args *a)
 	if (!ret)
 		ret = args_end(c, a);
 	if (!ret)
-		ret = kernel_do(c, SLUICE_CMD_LISTENER_DEL, &l, NULL);
+		ret = listener_send(c, SLUICE_CMD_LISTENER_DEL, &l);
 	return ret;
+}
+
+static const char *const pass_names[] = {
+#define PASS_NAME(p, name, text) name,
+	SLUICE_XDP_PASSES(PASS_NAME)
+#undef PASS_NAME
+};
+
+static uint64_t xdp_passed(const struct listener *l, uint32_t i)
+{
+	uint64_t n = 0;
+
+	if ((i + 1) * sizeof(n) <= l->xdp_passed.len)
+		memcpy(&n, (const uint8_t *)l->xdp_passed.data + i * sizeof(n), sizeof(n));
+	return n;
+}
+
+static void print_xdp(const struct listener *l)
+{
+	const char *before = "";
+	uint32_t i;
+
+	printf("\t# XDP %s; its device left to the stack: ", xdp_mode_names[xdp_mode_of(l->ifindex)]);
+	for (i = 0; i < __SLUICE_XDP_PASS_MAX; i++) {
+		if (!xdp_passed(l, i))
+			continue;
+		printf("%s%s %llu", before, pass_names[i], (unsigned long long)xdp_passed(l, i));
+		before = ", ";
+	}
+	printf("%s\n", before[0] ? "" : "nothing");
 }
 
 static json_object *to_json(const struct listener *l)
 {
-	json_object *js = obj_to_json(&set_listener, l);
+	json_object *js = obj_to_json(&set_listener, l), *passed;
 	char dev[IF_NAMESIZE];
+	uint32_t i;
 
 	if (l->ifindex && if_indextoname(l->ifindex, dev))
 		json_object_object_add(js, "dev", json_object_new_string(dev));
+	if (!l->xdp)
+		return js;
+	json_object_object_add(js, "xdp-mode", json_object_new_string(xdp_mode_names[xdp_mode_of(l->ifindex)]));
+	passed = json_object_new_object();
+	for (i = 0; i < __SLUICE_XDP_PASS_MAX; i++)
+		json_object_object_add(passed, pass_names[i], json_object_new_uint64(xdp_passed(l, i)));
+	json_object_object_del(js, "xdp-passed");
+	json_object_object_add(js, "xdp-passed", passed);
 	return js;
 }
 
@@ -230,7 +294,9 @@ static int show_listeners(struct cli *c, const struct objects *o)
 		l = (struct listener *)o->items.items + i;
 		listener_print(stdout, l);
 		printf("\n\t# id %u, %u rules, generation %u%s%s\n", l->id, l->rules, l->generation,
-		       l->adopted ? ", adopted socket" : "", l->closed ? ", closed by its owner" : "");
+		       l->adopted ? ", adopted socket" : "", !l->closed ? "" : l->xdp ? ", its device is gone" : ", closed by its owner");
+		if (l->xdp)
+			print_xdp(l);
 	}
 	if (!c->json)
 		return 0;
@@ -263,7 +329,8 @@ static int listener_show(struct cli *c, struct args *a)
 }
 
 const struct command listener_commands[] = {
-	{ "add", "NAME udp ADDRESS:PORT|fd N", "receive requests at an address, or from an inherited socket",
+	{ "add", "NAME [xdp dev DEVICE] udp ADDRESS:PORT|fd N",
+	  "receive requests at an address, from an inherited socket, or in front of the stack",
 	  listener_add, NULL, listener_options },
 	{ "set", "NAME", "change what is given, keep the rest", listener_set, NULL, listener_set_options },
 	{ "del", "NAME", "remove it; its requests in flight are cancelled", listener_del, NULL, NULL },

@@ -96,6 +96,8 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_GENERATION] = A(listener, generation, "generation", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_RULES] = A(listener, rules, "rules", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_CLOSED] = A(listener, closed, "closed", T_FLAG, F_OUT),
+	[SLUICE_A_LISTENER_XDP] = A(listener, xdp, "xdp", T_FLAG, 0),
+	[SLUICE_A_LISTENER_XDP_PASSED] = A(listener, xdp_passed, "xdp-passed", T_BLOB, F_OUT),
 };
 SET(listener, SLUICE_A_LISTENER_MAX);
 

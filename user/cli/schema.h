@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/sluice.h>
+#include <linux/sluice_bpf.h>
 #include <linux/sluice_outcome.h>
 #include <linux/sluice_ring.h>
 
@@ -109,9 +110,9 @@ struct listener {
 	struct addr addr;
 	uint16_t port;
 	uint32_t ifindex, socket_fd, action;
-	bool v6only, adopted, closed;
+	bool v6only, adopted, closed, xdp;
 	char group[NAME_LEN];
-	struct blob reject_data;
+	struct blob reject_data, xdp_passed;
 	uint32_t reject_copy, generation, rules;
 };
 

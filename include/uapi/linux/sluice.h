@@ -97,7 +97,7 @@ enum sluice_action {
 	SLUICE_ACTION_GROUP,	/* goes to a group */
 	SLUICE_ACTION_REJECT,	/* gets the listener's reject reply, or silence if there is none */
 	SLUICE_ACTION_DROP,	/* nothing is sent */
-	SLUICE_ACTION_PASS,	/* left to the socket; adopted sockets only */
+	SLUICE_ACTION_PASS,	/* left to the stack; adopted sockets and XDP only */
 	__SLUICE_ACTION_MAX
 };
 
@@ -160,7 +160,7 @@ enum sluice_event {
 	SLUICE_EVENT_RING_DETACHED,	/* in an orderly way: nothing was left unanswered */
 	SLUICE_EVENT_RING_DIED,		/* COUNT requests were unanswered */
 	SLUICE_EVENT_RING_BROKEN,	/* its consumer wrote an impossible index */
-	SLUICE_EVENT_LISTENER_CLOSED,	/* the process closed the adopted socket */
+	SLUICE_EVENT_LISTENER_CLOSED,	/* the adopted socket was closed, the XDP device is gone */
 	__SLUICE_EVENT_MAX
 };
 
@@ -187,7 +187,12 @@ enum {
 	SLUICE_A_LISTENER_REJECT_COPY,
 	SLUICE_A_LISTENER_GENERATION,	/* u32, out: of the rule set */
 	SLUICE_A_LISTENER_RULES,	/* u32, out: number of rules */
-	SLUICE_A_LISTENER_CLOSED,	/* flag, out: the owner of the adopted socket closed it */
+	/* flag, out: the adopted socket was closed, the device of an XDP listener is gone */
+	SLUICE_A_LISTENER_CLOSED,
+	/* flag: take frames by XDP from the device IFINDEX, in front of the stack */
+	SLUICE_A_LISTENER_XDP,
+	/* binary, out: u64 per enum sluice_xdp_pass: frames of the device left to the stack */
+	SLUICE_A_LISTENER_XDP_PASSED,
 	__SLUICE_A_LISTENER_MAX
 };
 #define SLUICE_A_LISTENER_MAX (__SLUICE_A_LISTENER_MAX - 1)

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * XDP egress: frames of our own that hold a request and then its reply, the way back, and the
+ * batches in which replies leave through the driver.
+ */
+#include <linux/etherdevice.h>
+#include <linux/hash.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/jhash.h>
+#include <linux/udp.h>
+#include <net/arp.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6_stubs.h>
+#include <net/ndisc.h>
+#include <net/neighbour.h>
+#include <net/route.h>
+
+#include "xdp.h"
+
+/*
+ * A frame's memory: struct xdp_frame, headroom for drivers, the frame from its Ethernet header on,
+ * room for the struct skb_shared_info of whoever makes an skb of it. Most replies fit in where
+ * their request was.
+ */
+#define HEAD	 128
+#define ROOM_MIN 320
+#define FRAME_MIN 60 /* what Ethernet takes, without the check sequence */
+#define BATCH	 32
+#define WAYS	 256
+
+static_assert(sizeof(struct xdp_frame) + 32 <= HEAD);
+
+static u32 frame_size(u32 len)
+{
+	return HEAD + SKB_DATA_ALIGN(max_t(u32, len, ROOM_MIN)) +
+	       SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+}
+
+/* Bytes of memory that a frame of @len bytes takes. */
+u32 sluice_xdp_truesize(u32 len)
+{
+	return frame_size(len);
+}
+
+/* Context: bottom halves disabled. Return: an empty frame with room for @len bytes, or NULL. */
+static struct xdp_frame *frame_alloc(u32 len)
+{
+	u32 size = frame_size(len);
+	struct xdp_frame *f;
+
+	if (unlikely(size > PAGE_SIZE))
+		return NULL;
+	f = napi_alloc_frag(size);
+	if (unlikely(!f))
+		return NULL;
+	f->data = (u8 *)f + HEAD;
+	f->frame_sz = size;
+	return f;
+}
+
+/**
+ * sluice_xdp_frame_copy() - keep the bytes of a driver's frame
+ * @from: only its data are looked at
+ * @len: how many bytes
+ *
+ * Context: bottom halves disabled. Return: a frame of our own, or NULL.
+ */
+struct xdp_frame *sluice_xdp_frame_copy(const struct xdp_frame *from, u32 len)
+{
+	struct xdp_frame *f = frame_alloc(len);
+
+	if (unlikely(!f))
+		return NULL;
+	memcpy(f->data, from->data, len);
+	f->len = len;
+	return f;
+}
+
+void sluice_xdp_frame_free(struct xdp_frame *frame)
+{
+	page_frag_free(frame);
+}
+
+static bool is_tagged(const struct xdp_frame *f)
+{
+	return eth_type_vlan(((const struct ethhdr *)f->data)->h_proto);
+}
+
+static void *l3_of(const struct xdp_frame *f)
+{
+	return f->data + ETH_HLEN + (is_tagged(f) ? VLAN_HLEN : 0);
+}
+
+static bool is_v6(const void *l3)
+{
+	return *(const u8 *)l3 >> 4 == 6;
+}
+
+/* Hash of addresses and ports, with a secret. */
+u32 sluice_xdp_flow(const struct sluice_req *req, u32 seed)
+{
+	const void *l3 = l3_of(req->frame);
+	u32 ports = *(const u32 *)(req->frame->data + req->off - SLUICE_UDP_HLEN);
+
+	if (!is_v6(l3))
+		return jhash_3words((__force u32)((const struct iphdr *)l3)->saddr,
+				    (__force u32)((const struct iphdr *)l3)->daddr, ports, seed);
+	return jhash_2words(jhash2((const u32 *)&((const struct ipv6hdr *)l3)->saddr, 8, seed),
+			    ports, seed);
+}
+
+static void read_peer(const struct sluice_req *req, struct sluice_peer *p)
+{
+	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;
+	const void *l3 = l3_of(req->frame);
+
+	memset(p, 0, sizeof(*p)); /* it is compared as a whole */
+	p->v6 = is_v6(l3);
+	p->sport = uh->dest;
+	p->dport = uh->source;
+	p->ifindex = req->ifindex;
+	if (p->v6) {
+		p->a6.saddr = ((const struct ipv6hdr *)l3)->daddr;
+		p->a6.daddr = ((const struct ipv6hdr *)l3)->saddr;
+	} else {
+		p->v4.saddr = ((const struct iphdr *)l3)->daddr;
+		p->v4.daddr = ((const struct iphdr *)l3)->saddr;
+	}
+}
+
+/*
+ * The way back: a reply may take the shortcut through the driver if routing sends it to the device
+ * the request came in by, and the neighbour there has the address the request came from. An answer
+ * holds for the rest of the tick; routes are remembered for longer, as dst_check() allows.
+ * One for each CPU, used with bottom halves disabled.
+ */
+struct sluice_xdp_ways {
+	struct sluice_routes *routes; /* may be NULL */
+	struct {
+		struct sluice_peer peer;
+		u8 mac[ETH_ALEN];
+		bool good;
+		unsigned long tick;
+	} way[WAYS];
+};
+
+struct sluice_xdp_ways **sluice_xdp_ways_create(void)
+{
+	struct sluice_xdp_ways **ways = kcalloc(nr_cpu_ids, sizeof(*ways), GFP_KERNEL_ACCOUNT);
+	int cpu;
+
+	if (!ways)
+		return NULL;
+	for_each_possible_cpu(cpu) {
+		ways[cpu] = kvzalloc_node(sizeof(**ways), GFP_KERNEL_ACCOUNT, cpu_to_node(cpu));
+		if (!ways[cpu]) {
+			sluice_xdp_ways_destroy(ways);
+			return NULL;
+		}
+		ways[cpu]->routes = sluice_routes_create();
+	}
+	return ways;
+}
+
+/* Nobody sends with them any more. @ways may be NULL. */
+void sluice_xdp_ways_destroy(struct sluice_xdp_ways **ways)
+{
+	int cpu;
+
+	if (!ways)
+		return;
+	for_each_possible_cpu(cpu) {
+		if (!ways[cpu])
+			continue;
+		sluice_routes_flush(ways[cpu]->routes);
+		kvfree(ways[cpu]->routes);
+		kvfree(ways[cpu]);
+	}
+	kfree(ways);
+}
+
+static struct neighbour *neighbour_of(const struct dst_entry *dst, const struct sluice_peer *p,
+				      struct net_device *dev)
+{
+	struct in6_addr addr = p->a6.daddr;
+	const struct in6_addr *hop;
+	const struct rtable *rt;
+
+	if (p->v6) {
+		hop = rt6_nexthop((const struct rt6_info *)dst, &addr);
+		return __ipv6_neigh_lookup_noref_stub(dev, hop);
+	}
+	rt = container_of(dst, struct rtable, dst);
+	if (rt->rt_type != RTN_UNICAST || rt->rt_gw_family == AF_INET6)
+		return NULL;
+	return __ipv4_neigh_lookup_noref(dev, (__force u32)rt_nexthop(rt, p->v4.daddr));
+}
+
+/* Routing and neighbour say that @mac on @dev is where replies to @p go. */
+static bool look_back(struct sluice_listener *l, struct sluice_routes *routes,
+		      struct sluice_peer *p, struct net_device *dev, const u8 *mac)
+{
+	struct sluice_peer asked = *p;
+	u8 ha[MAX_ADDR_LEN];
+	struct neighbour *n;
+	struct dst_entry *dst;
+	bool ref, good = false;
+
+	dst = sluice_route_get(l, routes, p, &ref);
+	if (IS_ERR(dst))
+		return false;
+	if (dst->dev != dev || dst_xfrm(dst) || dst->lwtstate || memcmp(&asked, p, sizeof(asked)))
+		goto out;
+	n = neighbour_of(dst, p, dev);
+	/* as the stack does before it sends: a stale neighbour is asked whether it is there */
+	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID) || neigh_event_send(n, NULL))
+		goto out;
+	neigh_ha_snapshot(ha, n, dev);
+	good = ether_addr_equal_unaligned(ha, mac);
+out:
+	if (ref)
+		dst_release(dst);
+	return good;
+}
+
+static bool way_back(struct sluice_listener *l, struct sluice_peer *p, struct net_device *dev,
+		     const u8 *mac)
+{
+	struct sluice_xdp_ways *w = l->xdp->ways[smp_processor_id()];
+	u32 addr = p->v6 ? (__force u32)p->a6.daddr.s6_addr32[3] : (__force u32)p->v4.daddr;
+	u32 i = hash_32(addr ^ (__force u16)p->dport, ilog2(WAYS));
+	unsigned long tick = jiffies;
+
+	if (likely(w->way[i].tick == tick && !memcmp(&w->way[i].peer, p, sizeof(*p)) &&
+		   ether_addr_equal_unaligned(w->way[i].mac, mac)))
+		return w->way[i].good;
+	w->way[i].peer = *p;
+	w->way[i].good = look_back(l, w->routes, p, dev, mac);
+	ether_addr_copy(w->way[i].mac, mac);
+	w->way[i].tick = tick;
+	return w->way[i].good;
+}
+
+/* Frames on their way to one device. Per CPU, empty between sections. */
+struct batch {
+	struct net_device *dev;
+	u32 n;
+	struct xdp_frame *frame[BATCH];
+	struct sluice_req *req[BATCH]; /* counted when its frame is gone; NULL: nothing to count */
+	struct sluice_ring *ring[BATCH];
+};
+
+static DEFINE_PER_CPU(struct batch, batches);
+
+/* The driver has no room or no such way out: through the device's queue. Takes @f. */
+static int queue_frame(struct net_device *dev, struct xdp_frame *f)
+{
+	u32 head = f->data - (void *)f, size = f->frame_sz, len = f->len;
+	u32 l3 = l3_of(f) - f->data;
+	struct sk_buff *skb;
+	int err;
+
+	skb = netif_carrier_ok(dev) && (dev->flags & IFF_UP) ? build_skb(f, size) : NULL;
+	if (!skb) {
+		sluice_xdp_frame_free(f);
+		return -ENETDOWN;
+	}
+	skb_reserve(skb, head);
+	skb_put(skb, len);
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	skb_set_network_header(skb, l3);
+	skb->protocol = eth_hdr(skb)->h_proto;
+	err = dev_queue_xmit(skb);
+	return net_xmit_eval(err);
+}
+
+static int send_frames(struct net_device *dev, u32 n, struct xdp_frame **frames)
+{
+	int sent;
+
+	if (!sluice_xdp_can_xmit(dev) || !(dev->flags & IFF_UP))
+		return 0;
+	sent = dev->netdev_ops->ndo_xdp_xmit(dev, n, frames, XDP_XMIT_FLUSH);
+	return max(sent, 0);
+}
+
+/**
+ * sluice_xdp_flush() - send what this section has answered so far, and count it
+ *
+ * Context: the section that sent the replies.
+ */
+void sluice_xdp_flush(void)
+{
+	struct batch *b = this_cpu_ptr(&batches);
+	u32 i, n = b->n, sent;
+	int err;
+
+	if (!n)
+		return;
+	b->n = 0;
+	sent = send_frames(b->dev, n, b->frame);
+	for (i = 0; i < n; i++) {
+		err = i < sent ? 0 : queue_frame(b->dev, b->frame[i]);
+		if (!b->req[i])
+			continue;
+		sluice_req_finish(b->req[i], b->ring[i],
+				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
+		sluice_req_free(b->req[i], !err);
+	}
+}
+
+static void batch_add(struct net_device *dev, struct xdp_frame *f, struct sluice_req *req,
+		      struct sluice_ring *ring)
+{
+	struct batch *b = this_cpu_ptr(&batches);
+
+	if (b->n == BATCH || (b->n && b->dev != dev))
+		sluice_xdp_flush();
+	b->dev = dev;
+	b->frame[b->n] = f;
+	b->req[b->n] = req;
+	b->ring[b->n] = ring;
+	b->n++;
+}
+
+/* Turn the headers of a request into those of its reply of @len bytes that lie behind them. */
+static void turn_round(const struct net *net, struct xdp_frame *f, u32 off, u32 len)
+{
+	struct udphdr *uh = f->data + off - SLUICE_UDP_HLEN;
+	u32 udp_len = SLUICE_UDP_HLEN + len;
+	struct ethhdr *eth = f->data;
+	struct sluice_packet p = {.l3 = l3_of(f) - f->data};
+	void *l3 = f->data + p.l3;
+	u8 mac[ETH_ALEN];
+	u16 sum;
+
+	ether_addr_copy(mac, eth->h_dest);
+	ether_addr_copy(eth->h_dest, eth->h_source);
+	ether_addr_copy(eth->h_source, mac);
+	if (is_v6(l3)) {
+		struct ipv6hdr *ip6h = l3;
+
+		swap(ip6h->saddr, ip6h->daddr);
+		ip6_flow_hdr(ip6h, 0, 0);
+		ip6h->payload_len = htons(udp_len);
+		ip6h->hop_limit = READ_ONCE(net->ipv6.devconf_all->hop_limit);
+		p.family = 6;
+	} else {
+		struct iphdr *iph = l3;
+
+		swap(iph->saddr, iph->daddr);
+		iph->tos = 0;
+		iph->tot_len = htons(sizeof(*iph) + udp_len);
+		iph->id = 0;
+		iph->frag_off = htons(IP_DF);
+		iph->ttl = READ_ONCE(net->ipv4.sysctl_ip_default_ttl);
+		ip_send_check(iph);
+		p.family = 4;
+	}
+	swap(uh->source, uh->dest);
+	uh->len = htons(udp_len);
+	uh->check = 0;
+	sum = ~sluice_sum_fold(sluice_sum_add((u8 *)uh, udp_len,
+					      sluice_packet_pseudo(f->data, &p, udp_len)));
+	uh->check = (__force __sum16)(sum ?: 0xffff);
+}
+
+/* The frame for a reply: the request's own, if no other reply follows and there is room. */
+static struct xdp_frame *reply_frame(struct sluice_req *req, u32 len, bool last)
+{
+	struct xdp_frame *f = req->frame;
+
+	if (last && !req->borrowed && frame_size(req->off + len) <= f->frame_sz) {
+		req->frame = NULL;
+		return f;
+	}
+	f = frame_alloc(max_t(u32, req->off + len, FRAME_MIN));
+	if (f)
+		memcpy(f->data, req->frame->data, req->off);
+	return f;
+}
+
+static int xmit(struct sluice_req *req, struct net_device *dev, const void *data, u32 len,
+		struct sluice_ring *ring, bool last)
+{
+	u32 total = req->off + len;
+	struct xdp_frame *f = reply_frame(req, len, last);
+
+	if (unlikely(!f))
+		return -ENOMEM;
+	memcpy(f->data + req->off, data, len);
+	turn_round(dev_net(dev), f, req->off, len);
+	if (total < FRAME_MIN) {
+		memset(f->data + total, 0, FRAME_MIN - total);
+		total = FRAME_MIN;
+	}
+	f->len = total;
+	f->headroom = HEAD - sizeof(*f);
+	f->metasize = 0;
+	f->flags = 0;
+	f->dev_rx = NULL;
+	f->mem.type = MEM_TYPE_PAGE_SHARED;
+	f->mem.id = 0;
+	if (!ring) {
+		batch_add(dev, f, NULL, NULL);
+		sluice_xdp_flush();
+		return 0;
+	}
+	batch_add(dev, f, last ? req : NULL, ring);
+	return last ? -EINPROGRESS : 0;
+}
+
+/**
+ * sluice_xdp_reply() - send a datagram to the sender of a frame
+ * @req: request; with @last the reply may travel in its frame
+ * @ring: ring whose consumer answers; NULL: nobody waits for the outcome
+ * @data: reply; may be memory that a consumer changes meanwhile: it is read once
+ * @len: bytes of it
+ * @last: no further reply follows for this request
+ *
+ * Leaves through the driver if the way back is that of the request, and the reply fits in the
+ * device's frames; through the stack else.
+ *
+ * Context: section. Return: 0; -errno; -EINPROGRESS with @ring and @last: the request was taken,
+ * sluice_xdp_flush() counts its outcome.
+ */
+int sluice_xdp_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		     bool last)
+{
+	struct sluice_listener *l = req->rule->listener;
+	const struct sluice_xdp_port *port = rcu_dereference_bh(l->xdp->port);
+	struct net_device *dev = rcu_dereference_bh(l->xdp->dev);
+	struct sluice_peer p;
+	u64 l3_len;
+
+	read_peer(req, &p);
+	l3_len = req->off - ETH_HLEN - (l->xdp->tag ? VLAN_HLEN : 0) + (u64)len;
+	if (likely(port && dev && l3_len <= READ_ONCE(dev->mtu) &&
+		   way_back(l, &p, dev, ((const struct ethhdr *)req->frame->data)->h_source)))
+		return xmit(req, port->dev, data, len, ring, last);
+	return sluice_udp_send(l, l->xdp->ways[smp_processor_id()]->routes, &p, data, len);
+}
