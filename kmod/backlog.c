@@ -240,7 +240,7 @@ static void sweep_work(struct work_struct *work)
 void sluice_backlog_arm(struct sluice_group *g)
 {
 	if (!test_bit(0, &g->sweep_armed) && !test_and_set_bit(0, &g->sweep_armed))
-		queue_delayed_work(system_wq, &g->sweep, SWEEP_INTERVAL);
+		schedule_delayed_work(&g->sweep, SWEEP_INTERVAL);
 }
 
 void sluice_backlog_init(struct sluice_group *g)

@@ -346,7 +346,7 @@ static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 	if ((vma->vm_flags & VM_EXEC) || (!writable && (vma->vm_flags & VM_WRITE)))
 		return -EPERM;
 	mem = writable ? ring->mem.writable : ring->mem.readable;
-	err = mem->f_op->mmap(mem, vma);
+	err = sluice_mmap_file(mem, vma);
 	if (err)
 		return err;
 	vma_set_file(vma, mem);

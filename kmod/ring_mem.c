@@ -51,7 +51,7 @@ static int file_setup(struct sluice_ring_mem *mem, struct file **file, unsigned 
 {
 	unsigned int i;
 
-	*file = shmem_file_setup("sluice-ring", (loff_t)end << PAGE_SHIFT, VM_NORESERVE);
+	*file = sluice_shmem_create("sluice-ring", (loff_t)end << PAGE_SHIFT);
 	if (IS_ERR(*file)) {
 		int err = PTR_ERR(*file);
 

@@ -110,12 +110,12 @@ static int bind_socket(struct socket *sock, const struct sluice_listener *l)
 
 	if (l->addr_len == 4) {
 		memcpy(&a4.sin_addr, l->addr, 4);
-		return kernel_bind(sock, (struct sockaddr *)&a4, sizeof(a4));
+		return sluice_kernel_bind(sock, &a4, sizeof(a4));
 	}
 	memcpy(&a6.sin6_addr, l->addr, 16);
 	if (ipv6_addr_type(&a6.sin6_addr) & IPV6_ADDR_LINKLOCAL)
 		a6.sin6_scope_id = l->ifindex;
-	return kernel_bind(sock, (struct sockaddr *)&a6, sizeof(a6));
+	return sluice_kernel_bind(sock, &a6, sizeof(a6));
 }
 
 static void bind_refused(int err, struct netlink_ext_ack *extack)

@@ -8,8 +8,11 @@
 
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/net.h>
 #include <linux/netdevice.h>
+#include <linux/shmem_fs.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
 
@@ -72,6 +75,38 @@ static inline bool sluice_xdp_can_xmit(const struct net_device *dev)
 	return READ_ONCE(dev->xdp_features) & NETDEV_XDP_ACT_NDO_XMIT;
 #else
 	return true;
+#endif
+}
+
+/*
+ * struct sockaddr_unsized: "net: Convert proto_ops bind() callbacks to use sockaddr_unsized", with
+ * it kernel_bind(), 6.19
+ */
+static inline int sluice_kernel_bind(struct socket *sock, void *addr, int len)
+{
+	return kernel_bind(sock, addr, len);
+}
+
+/* vma_flags_t: "mm: update shmem_[kernel]_file_*() functions to use vma_flags_t", 7.0 */
+static inline struct file *sluice_shmem_create(const char *name, loff_t size)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+	return shmem_file_setup(name, size, mk_vma_flags(VMA_NORESERVE_BIT));
+#else
+	return shmem_file_setup(name, size, VM_NORESERVE);
+#endif
+}
+
+/*
+ * vfs_mmap(): c84bf6dd2b83 ("mm: introduce new .mmap_prepare() file callback"), usable with it from
+ * 6.17 on: a file has one of two operations
+ */
+static inline int sluice_mmap_file(struct file *file, struct vm_area_struct *vma)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	return vfs_mmap(file, vma);
+#else
+	return call_mmap(file, vma);
 #endif
 }
 
