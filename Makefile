@@ -7,7 +7,7 @@ export SLUICE_CACHE ICOUNT SMP MEM TIMEOUT ACCEL JOBS WERROR
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, debug'
+	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, 6.12-rt, next, debug'
 
 run: deps kmod user ## build, boot a machine and show Sluice at work in it
 	@$(VM)/vm -k $(K) script $(VM)/run-demo.sh
