@@ -40,7 +40,7 @@ static void publish(struct world *w, u32 n, struct attempt *a)
 	a->wait.since = cost(w, a);
 	k->work += a->wait.since;
 	k->used++;
-	if (!k->inflight[a->class_id]++)
+	if (!k->in_hand[a->class_id]++)
 		w->class_rings[a->class_id]++;
 	fifo_push(&k->ring, a);
 	if (idle)
@@ -57,7 +57,7 @@ static u32 allowed(const struct world *w, u32 n)
 	for (c = 0; c < w->c->nclasses; c++) {
 		u32 cap = w->c->policy[c].cap ? w->c->policy[c].cap : w->demand[c].cap;
 
-		if (!cap || w->worker[n].inflight[c] || w->class_rings[c] < cap)
+		if (!cap || w->worker[n].in_hand[c] || w->class_rings[c] < cap)
 			mask |= 1U << c;
 	}
 	return mask;
@@ -229,7 +229,7 @@ void kernel_collect(struct world *w, u32 n)
 	while ((a = fifo_pop(&k->answered))) {
 		done += a->wait.since;
 		k->used--;
-		if (!--k->inflight[a->class_id]) {
+		if (!--k->in_hand[a->class_id]) {
 			w->class_rings[a->class_id]--;
 			freed = true;
 		}

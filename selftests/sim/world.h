@@ -54,7 +54,7 @@ struct worker {
 	u64 work;
 	u64 idle_since;
 	u32 used; /* published and not yet collected */
-	u32 inflight[SIM_CLASSES];
+	u32 in_hand[SIM_CLASSES];
 	bool collecting;
 };
 
