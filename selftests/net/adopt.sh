@@ -5,10 +5,12 @@
 
 net_up
 sl group add g steer hash no-consumer pass
-ip netns exec srv ./udp_adopt 7000 "sluice listener add l udp fd 9 default pass" >/tmp/s 2>&1 &
+# the second command has to be refused: the socket is taken
+ip netns exec srv ./udp_adopt 7000 "sluice listener add l udp fd 9 default pass || exit 9
+	sluice listener add l2 udp fd 9 default pass; test \$? -eq 1" >/tmp/s 2>&1 &
 owner=$!
 consumers="$consumers $owner"
-check "adopted" until_true 10 grep -q ready /tmp/s
+check "adopted, and not adopted twice" until_true 10 grep -q ready /tmp/s
 sl rule add l 1 text 0 ring group g
 probe 10.7.0.1 7000 plain 1 200 >/dev/null
 check "pass: the owner reads it" until_true 10 grep -q '^passed plain' /tmp/s
@@ -21,7 +23,8 @@ check "and the owner does not see it" sh -c "! grep -q 'passed ring-it' /tmp/s"
 check "passed_rule counts" [ "$(outcome passed_rule)" -eq 1 ]
 check "passed_no_consumer counts" [ "$(outcome passed_no_consumer)" -eq 1 ]
 check "ledger closed" sl check
-check "a taken socket is not adopted twice" sh -c "! ip netns exec srv sluice listener add l2 udp 0.0.0.0:7000"
+refused "nor is its port bound" sluice listener add l2 udp 0.0.0.0:7000
+check "one listener is there" sh -c "[ \$(ip netns exec srv sluice listener show | grep -c '^listener ') -eq 1 ]"
 sl listener del l
 probe 10.7.0.1 7000 ring-back 1 200 >/dev/null
 check "given back, the socket works as before" until_true 10 grep -q '^passed ring-back' /tmp/s

@@ -30,6 +30,16 @@ done_testing() {
 	[ "$failures" -eq 0 ]
 }
 
+# refused DESCRIPTION COMMAND...: a sluice command that has to be refused by what it asks for, not for want of it
+refused() {
+	local what=$1 status=0
+	shift
+	srv "$@" >/tmp/check.out 2>&1 || status=$?
+	[ "$status" -eq 1 ] || sed 's/^/# /' /tmp/check.out
+	[ "$status" -eq 1 ]
+	ok $? "$what"
+}
+
 # until_true SECONDS COMMAND...: wait for a condition
 until_true() {
 	local left=$(($1 * 20))
@@ -55,6 +65,10 @@ cleanup() {
 gone() { ! ip netns list | grep -qE '^(srv|cli)'; }
 
 net_up() {
+	if ! command -v sluice >/dev/null || ! sluice --version >/dev/null; then
+		echo "Bail out! the sluice command is missing"
+		exit 1
+	fi
 	trap cleanup EXIT
 	modprobe sluice 2>/dev/null
 	ip netns add srv
@@ -68,9 +82,7 @@ net_up() {
 	ip -n srv link set lo up
 	ip -n srv link set s0 up
 	ip -n cli link set c0 up
-
 }
-
 
 srv() { ip netns exec srv "$@"; }
 cli() { ip netns exec cli "$@"; }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* No wake-up is lost: one request at a time to a consumer that sleeps in between, in every way it can, very often. */
+#include <sluice/sluice.h>
+#include <sys/epoll.h>
+
+#include "rig.h"
+
+#define ROUNDS 600
+
+FIXTURE(wakeups)
+{
+	int c;
+};
+
+FIXTURE_SETUP(wakeups)
+{
+	ASSERT_EQ(0, rig_up());
+	ASSERT_EQ(0, run("sluice group add g"));
+	ASSERT_EQ(0, run("sluice listener add l udp 0.0.0.0:%d default group g", RIG_PORT));
+	self->c = client(AF_INET, RIG_PORT, 0);
+}
+
+FIXTURE_TEARDOWN(wakeups)
+{
+	EXPECT_EQ(ROUNDS, outcome("answered"));
+	EXPECT_TRUE(ledger_closed());
+}
+
+FIXTURE_VARIANT(wakeups)
+{
+	enum sluice_tx tx;
+	int how; /* 0: sluice_ring_wait(); else epoll, with these events */
+};
+
+FIXTURE_VARIANT_ADD(wakeups, wait_kick) { .tx = SLUICE_TX_KICK };
+FIXTURE_VARIANT_ADD(wakeups, wait_adaptive) { .tx = SLUICE_TX_ADAPTIVE };
+FIXTURE_VARIANT_ADD(wakeups, wait_thread) { .tx = SLUICE_TX_THREAD };
+FIXTURE_VARIANT_ADD(wakeups, epoll_level) { .tx = SLUICE_TX_KICK, .how = EPOLLIN };
+FIXTURE_VARIANT_ADD(wakeups, epoll_edge) { .tx = SLUICE_TX_ADAPTIVE, .how = EPOLLIN | EPOLLET };
+FIXTURE_VARIANT_ADD(wakeups, epoll_edge_kick) { .tx = SLUICE_TX_KICK, .how = EPOLLIN | EPOLLET };
+
+struct consumer {
+	struct sluice_ring *ring;
+	int epoll;
+	int err;
+};
+
+/* Sleep until something is there; without a time limit, so that a lost wake-up shows. */
+static int sleep_for_one(struct consumer *c)
+{
+	struct epoll_event event;
+	int ret;
+
+	if (c->epoll < 0)
+		return sluice_ring_wait(c->ring, -1);
+	ret = sluice_ring_sleep(c->ring);
+	if (ret)
+		return ret;
+	if (epoll_wait(c->epoll, &event, 1, -1) < 0)
+		return -errno;
+	sluice_ring_wake(c->ring);
+	return 0;
+}
+
+static void *serve(void *arg)
+{
+	struct sluice_request req[4];
+	struct consumer *c = arg;
+	int i, n, served = 0;
+
+	while (served < ROUNDS) {
+		c->err = sleep_for_one(c);
+		if (c->err < 0)
+			return NULL;
+		n = sluice_ring_peek(c->ring, req, 4);
+		for (i = 0; i < n; i++)
+			sluice_respond(c->ring, &req[i], req[i].len);
+		served += n > 0 ? n : 0;
+	}
+	c->err = sluice_ring_flush(c->ring);
+	return NULL;
+}
+
+TEST_F(wakeups, none_is_lost)
+{
+	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx,
+					     .spin_us = 1, .tx_idle_us = 50 };
+	struct epoll_event event = { .events = variant->how };
+	struct consumer c = { .epoll = -1 };
+	unsigned int seed = 1;
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, sluice_ring_open(&c.ring, &config));
+	ASSERT_EQ(0, sluice_ring_attach(c.ring));
+	if (variant->how) {
+		c.epoll = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_EQ(0, epoll_ctl(c.epoll, EPOLL_CTL_ADD, sluice_ring_fd(c.ring), &event));
+	}
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve, &c));
+	for (i = 0; i < ROUNDS; i++) {
+		struct timespec pause = { .tv_nsec = rand_r(&seed) % 100000 };
+
+		ASSERT_EQ(4, say(self->c, "wake"));
+		ASSERT_TRUE(hears(self->c, "wake")) {
+			TH_LOG("round %d: no answer within 20 s; the consumer's error: %d", i, c.err);
+			run("sluice ring show; sluice stats listener");
+		}
+		/* now and then meet the consumer just as it goes to sleep, now and then asleep */
+		if (i % 3)
+			nanosleep(&pause, NULL);
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, c.err);
+	sluice_ring_close(c.ring);
+}
+
+TEST_HARNESS_MAIN
