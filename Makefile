@@ -48,6 +48,12 @@ bench: kmod user ## count instructions per request in the machine, all servers, 
 bench-quick: kmod user ## the same for a few servers, in under five minutes, against the kept reference
 	@$(MAKE) --no-print-directory -C selftests/bench gate K=$(K)
 
+bench-core: ## time the core on this machine's silicon beside other rings; wants a quiet machine
+	@$(MAKE) --no-print-directory -C selftests/bench/core run
+
+bench-core-count: ## the same in instructions, which other work does not disturb
+	@$(MAKE) --no-print-directory -C selftests/bench/core count
+
 lint: ## checkpatch, sparse, shellcheck and codespell, all without findings
 	@$(VM)/lint
 
@@ -57,4 +63,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit sim incident host bench bench-quick lint debug-kernel clean
+.PHONY: help run check deps kmod user vm vm-shell unit sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean

@@ -5,6 +5,7 @@
 # $SERVERS, $SHAPES ("SIZE/FLOWS ..."), $ROUNDS, $REPEATS, $GROWTH (0: leave the growths out)
 set -e
 . /bench-net.sh
+. /bench-rules.sh
 
 # what the server's device, or the client's, drops on arrival
 drop_requests() {

@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs in the guest, under the counting plugin: one measurement of $SERVER, and where the kernel's functions lie.
+set -e
+. /bench-net.sh
+case $SERVER in
+sluice*)
+	sluice group add echo steer hash backlog 0
+	sluice listener add bench udp 0.0.0.0:7000 default group echo
+	;;
+send)
+	nft -f - <<-NFT
+		table netdev requests { chain in { type filter hook ingress device v0 priority 0; udp dport 7000 drop; }; }
+	NFT
+	;;
+esac
+ip netns exec bench nft -f - <<-NFT
+	table netdev replies { chain in { type filter hook ingress device v1 priority 0; udp sport 7000 drop; }; }
+NFT
+cost mark "$SERVER" "$ROUNDS" "$SIZE"
+grep -v ' [aA] ' /proc/kallsyms | cut -d' ' -f1,3-
