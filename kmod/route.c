@@ -3,7 +3,6 @@
 #include <linux/hash.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
-#include <net/ipv6_stubs.h>
 #include <net/route.h>
 
 #include "route.h"
@@ -88,7 +87,7 @@ static struct dst_entry *route6(struct sluice_listener *l, struct sluice_peer *p
 
 	if (!fl6.flowi6_oif && (ipv6_addr_type(&p->a6.daddr) & IPV6_ADDR_LINKLOCAL))
 		fl6.flowi6_oif = p->ifindex;
-	dst = ipv6_stub->ipv6_dst_lookup_flow(sock_net(sk), sk, &fl6, NULL);
+	dst = ip6_dst_lookup_flow(sock_net(sk), sk, &fl6, NULL);
 	if (!IS_ERR(dst))
 		p->a6.saddr = fl6.saddr;
 	return dst;

@@ -120,32 +120,6 @@ static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
-<<<<<<< HEAD
-=======
-static struct dst_entry *route6(struct sluice_listener *l, struct peer *p)
-{
-	struct sock *sk = READ_ONCE(l->sk);
-	struct flowi6 fl6 = {
-		.flowi6_oif = READ_ONCE(sk->sk_bound_dev_if),
-		.flowi6_mark = READ_ONCE(sk->sk_mark),
-		.flowi6_proto = IPPROTO_UDP,
-		.flowi6_uid = sock_net_uid(sock_net(sk), sk),
-		.daddr = p->a6.daddr,
-		.saddr = p->a6.saddr,
-		.fl6_dport = p->dport,
-		.fl6_sport = p->sport,
-	};
-	struct dst_entry *dst;
-
-	if (!fl6.flowi6_oif && (ipv6_addr_type(&p->a6.daddr) & IPV6_ADDR_LINKLOCAL))
-		fl6.flowi6_oif = p->ifindex;
-	dst = ip6_dst_lookup_flow(sock_net(sk), sk, &fl6, NULL);
-	if (!IS_ERR(dst))
-		p->a6.saddr = fl6.saddr;
-	return dst;
-}
-
->>>>>>> 1d965c3 (kmod: build and run on 7.2)
 static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
 		 const struct sluice_peer *p, u32 len)
 {
