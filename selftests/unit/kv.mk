@@ -6,16 +6,17 @@ USER := $(TOP)/user
 USER_FLAGS := -I$(TOP)/include -I$(TOP)/include/uapi -I$(TOP)/kmod -I$(USER) -DSLUICE_VERSION='"0.0.0"'
 USER_HEADERS := $(HEADERS) $(wildcard $(USER)/handlers/*.h $(USER)/daemon/*.h $(USER)/lib/*.h $(TOP)/include/sluice/*.h)
 
-KV_OBJS := $(patsubst %,handlers/%.o,kv_cluster kv_session kv_proto kv_stats kv_store kv_chunk) core/match.o
+KV_OBJS := $(patsubst %,handlers/%.o,kv_cluster kv_session kv_proto kv_resp kv_execute kv_stats kv_store kv_chunk) core/match.o
 HANDLER_OBJS := $(KV_OBJS) $(patsubst %,handlers/%.o,kv option echo)
 RING_OBJS := $(patsubst %,lib/%.o,ring peek respond wait map io error) core/slots.o ring_host.o
 
 test_kv_store-objs := $(KV_OBJS)
 test_kv_proto-objs := $(KV_OBJS)
+test_kv_resp-objs := $(KV_OBJS)
 test_kv_shards-objs := $(KV_OBJS)
 test_kv_handler-objs := $(HANDLER_OBJS) $(RING_OBJS)
 test_conf-objs := $(patsubst %,daemon/%.o,conf conf_group log) handlers/option.o
-USER_TESTS := test_kv_store test_kv_proto test_kv_shards test_kv_handler test_conf
+USER_TESTS := test_kv_store test_kv_proto test_kv_resp test_kv_shards test_kv_handler test_conf
 
 PROGRAMS += $(USER_TESTS:%=$(OUT)/%) $(OUT)/test_kv_threads
 

@@ -7,5 +7,6 @@
 
 extern const struct sluice_handler handler_echo;
 extern const struct sluice_handler handler_kv;
+extern const struct sluice_handler handler_redis;
 
 #endif /* SLUICE_HANDLERS_H */
