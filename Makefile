@@ -42,6 +42,9 @@ sim: ## run short simulations of overload with the module's core, and check what
 incident: deps ## simulate the incident and all of docs/perf.md's overload tables; plots in build/incident
 	@$(MAKE) --no-print-directory -C selftests/sim incident
 
+model: ## check the ring's barriers (litmus tests) and protocols (spin); mutants must be refuted
+	@$(MAKE) --no-print-directory -C selftests/model run
+
 bench: kmod user ## count instructions per request in the machine, all servers, with kernel K
 	@$(MAKE) --no-print-directory -C selftests/bench run K=$(K)
 
@@ -63,4 +66,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean
+.PHONY: help run check deps kmod user vm vm-shell unit model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean

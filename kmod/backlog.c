@@ -51,9 +51,8 @@ void sluice_group_gap(struct sluice_group *g, enum sluice_outcome outcome)
  * @req: charged request; taken
  *
  * The caller must call sluice_backlog_run() afterwards. That closes the race with a ring that frees
- * its slots meanwhile: its owner looks at nbacklog after a section under the ring's lock,
- * sluice_backlog_run() looks for room in a section under the same lock after nbacklog was raised,
- * and one of the two sections comes second.
+ * its slots meanwhile: sluice_backlog_run() looks for room after nbacklog was raised, the ring's
+ * owner looks at nbacklog after it made room, and by B1 and B2 one of them sees the other.
  */
 void sluice_backlog_add(struct sluice_group *g, struct sluice_req *req)
 {
@@ -131,6 +130,8 @@ void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring)
 		atomic_inc(&g->waiting);
 		atomic64_add(req->truesize, &g->waiting_bytes);
 		backlog_unpop(g, req);
+		/* who made room meanwhile found nothing waiting, and will not look again */
+		sluice_backlog_arm(g);
 		return;
 	}
 }
@@ -145,6 +146,7 @@ void sluice_backlog_run(struct sluice_group *g)
 	u32 i;
 
 	local_bh_disable();
+	sluice_backlog_raised(); /* B1 */
 	set = rcu_dereference_bh(g->rings);
 	for (i = 0; i < set->n; i++)
 		if (READ_ONCE(g->nbacklog) || READ_ONCE(set->ring[i]->nwaiting))

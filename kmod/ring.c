@@ -207,6 +207,7 @@ void sluice_ring_pull(struct sluice_ring *ring)
 		}
 		publish(ring, slot, req);
 	}
+	sluice_room_made(); /* B2 */
 	if (READ_ONCE(g->nbacklog) && !READ_ONCE(ring->closed))
 		sluice_backlog_feed(g, ring);
 }

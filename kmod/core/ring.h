@@ -38,6 +38,12 @@
  *
  *   P1 release flag                       A call that races with the ring's set-up sees members
  *   P2 acquire flag                       that are not yet written.
+ *
+ *   B1 full between backlog, room         Both sides are the kernel's. A request stays in the
+ *   B2 full between room, backlog         backlog although a ring is idle: who put it there saw
+ *                                         no room, who made room saw no backlog.
+ *
+ * selftests/model has each pair as a litmus test, and the protocols that they make up.
  */
 
 /* Each barrier has a number so that a native test can weaken it and must then fail. */
@@ -56,6 +62,8 @@
 #define SLUICE_BARRIER_K2 10
 #define SLUICE_BARRIER_P1 11
 #define SLUICE_BARRIER_P2 12
+#define SLUICE_BARRIER_B1 13
+#define SLUICE_BARRIER_B2 14
 
 #define sluice_release(label, p, v) do {					\
 	if (SLUICE_WEAKEN == SLUICE_BARRIER_##label)				\
@@ -192,6 +200,20 @@ static inline void sluice_state_ask_kick(u32 *state, u32 bits)
 {
 	WRITE_ONCE(*state, bits);
 	sluice_full(K1);			/* K1 */
+}
+
+/* ---- the backlog of a group; both sides are the kernel's ---- */
+
+/* After a request was put into the backlog, before the look for a ring with room. */
+static inline void sluice_backlog_raised(void)
+{
+	sluice_full(B1);			/* B1 */
+}
+
+/* After slots were freed, before the look at the backlog's length. */
+static inline void sluice_room_made(void)
+{
+	sluice_full(B2);			/* B2 */
 }
 
 /* ---- a flag that is set once, after what it stands for was written ---- */
