@@ -45,6 +45,9 @@ incident: deps ## simulate the incident and all of docs/perf.md's overload table
 model: ## check the ring's barriers (litmus tests) and protocols (spin); mutants must be refuted
 	@$(MAKE) --no-print-directory -C selftests/model run
 
+fuzz: ## run each native fuzzer for S seconds (60) on top of its kept corpus; T="rules kv" chooses
+	@$(MAKE) --no-print-directory -C selftests/fuzz run S=$(or $(S),60) T="$(T)"
+
 bench: kmod user ## count instructions per request in the machine, all servers, with kernel K
 	@$(MAKE) --no-print-directory -C selftests/bench run K=$(K)
 
@@ -66,4 +69,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean
+.PHONY: help run check deps kmod user vm vm-shell unit fuzz model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean

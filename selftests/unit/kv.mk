@@ -16,7 +16,8 @@ test_kv_resp-objs := $(KV_OBJS)
 test_kv_shards-objs := $(KV_OBJS)
 test_kv_handler-objs := $(HANDLER_OBJS) $(RING_OBJS)
 test_conf-objs := $(patsubst %,daemon/%.o,conf conf_group log) handlers/option.o
-USER_TESTS := test_kv_store test_kv_proto test_kv_resp test_kv_shards test_kv_handler test_conf
+test_lib-objs := $(RING_OBJS)
+USER_TESTS := test_lib test_kv_store test_kv_proto test_kv_resp test_kv_shards test_kv_handler test_conf
 
 PROGRAMS += $(USER_TESTS:%=$(OUT)/%) $(OUT)/test_kv_threads
 

@@ -18,12 +18,14 @@ struct ring_host {
 	struct sluice_slots slots;
 	struct sluice_ring_map map;
 	u8 *memory[REGIONS];	/* kernel, user, requests, responses, slots */
-	u32 tail;		/* of request queue 0 */
+	u32 tail[SLUICE_RING_PRIOS];	/* of the request queues */
 	u32 head;		/* of the response queue */
 	u32 *number;		/* [slots] of the request in a slot */
 	u32 requests;
 	u64 conn;
 };
+
+uint32_t ring_host_responses;
 
 static u32 round_up_pow2(u32 n)
 {
@@ -69,7 +71,7 @@ static int setup(struct ring_host *h, struct sluice_ring_setup *s)
 	}
 	h->number = calloc(total, sizeof(*h->number));
 	m->req_entries = round_up_pow2(h->slots.total);
-	m->resp_entries = round_up_pow2(2 * total);
+	m->resp_entries = ring_host_responses ? ring_host_responses : round_up_pow2(2 * total);
 	region(h, 0, &m->kernel, &at, PAGE);
 	region(h, 1, &m->user, &at, PAGE);
 	region(h, 2, &m->requests, &at, (u64)m->req_entries * SLUICE_RING_PRIOS * sizeof(u32));
@@ -177,7 +179,7 @@ static struct sluice_slot *slot_at(struct ring_host *h, u32 slot)
 				      (u64)(slot - m->slot_first[c]) * m->slot_stride[c]);
 }
 
-int ring_host_publish(struct ring_host *h, const void *data, uint32_t len)
+int ring_host_publish_with(struct ring_host *h, const void *data, uint32_t len, const struct host_options *o)
 {
 	u32 slot = sluice_slots_reserve(&h->slots, len);
 	struct sluice_slot *hdr;
@@ -191,11 +193,23 @@ int ring_host_publish(struct ring_host *h, const void *data, uint32_t len)
 	hdr->gen = h->slots.gen[slot];
 	hdr->arrival_ns = host_now(h);
 	hdr->conn = h->conn;
+	hdr->deadline_ns = o->deadline_ns;
+	hdr->gap = o->gap;
+	hdr->gap_reason = o->gap_reason;
+	hdr->prio = o->prio;
 	memcpy(hdr + 1, data, len);
 	h->number[slot] = h->requests;
 	sluice_slots_publish(&h->slots, slot);
-	sluice_rq_push((u32 *)h->memory[2], h->map.req_entries - 1, (u32 *)h->memory[0], &h->tail, slot);
+	sluice_rq_push((u32 *)h->memory[2] + o->prio * h->map.req_entries, h->map.req_entries - 1,
+		       (u32 *)(h->memory[0] + h->map.req_tail[o->prio]), &h->tail[o->prio], slot);
 	return h->requests++;
+}
+
+int ring_host_publish(struct ring_host *h, const void *data, uint32_t len)
+{
+	static const struct host_options none;
+
+	return ring_host_publish_with(h, data, len, &none);
 }
 
 bool ring_host_take(struct ring_host *h, struct host_reply *reply)
@@ -222,6 +236,14 @@ bool ring_host_take(struct ring_host *h, struct host_reply *reply)
 uint32_t ring_host_unanswered(const struct ring_host *h)
 {
 	return h->slots.used;
+}
+
+uint8_t *ring_host_memory(struct ring_host *h, uint32_t region, size_t *len)
+{
+	const struct sluice_ring_region *r = &h->map.kernel;
+
+	*len = r[region].len;
+	return h->memory[region];
 }
 
 void ring_host_detach(struct ring_host *h)

@@ -21,10 +21,21 @@ struct host_reply {
 	const uint8_t *data;	/* until the next call */
 };
 
+/* Entries of the response queues of rings to come, a power of two; 0: enough for all slots, twice. */
+extern uint32_t ring_host_responses;
+
 /* Make a host and open a ring of it through the library. */
 struct ring_host *ring_host_create(struct sluice_ring **ring, const struct sluice_ring_config *config);
 void ring_host_destroy(struct ring_host *h);
+struct host_options {
+	uint64_t deadline_ns;
+	uint32_t gap;
+	uint16_t gap_reason;
+	uint8_t prio;
+};
+
 /* Give the consumer one message; returns its number, or -1: no slot is free. */
+int ring_host_publish_with(struct ring_host *h, const void *data, uint32_t len, const struct host_options *o);
 int ring_host_publish(struct ring_host *h, const void *data, uint32_t len);
 /* What is published from now on comes by this connection; 0: as datagrams. */
 void ring_host_connection(struct ring_host *h, uint64_t conn);
@@ -32,6 +43,8 @@ void ring_host_connection(struct ring_host *h, uint64_t conn);
 bool ring_host_take(struct ring_host *h, struct host_reply *reply);
 /* Requests that are not answered. */
 uint32_t ring_host_unanswered(const struct ring_host *h);
+/* Memory of a region in the order of struct sluice_ring_map: kernel, user, requests, responses, slots. */
+uint8_t *ring_host_memory(struct ring_host *h, uint32_t region, size_t *len);
 /* The ring was detached. */
 void ring_host_detach(struct ring_host *h);
 
