@@ -227,11 +227,17 @@ void group_drain(struct group *g, unsigned int from)
 		worker_drain(g->worker[i]);
 }
 
+/* A drained worker still runs: it has come to rest only when it says so after that. */
+static bool reached(enum worker_status is, enum worker_status wanted)
+{
+	return is >= wanted && (is != WORKER_DRAINED || wanted == WORKER_DRAINED);
+}
+
 unsigned int group_behind(struct group *g, unsigned int from, enum worker_status status)
 {
 	unsigned int i, n = 0;
 
 	for (i = from; i < g->n; i++)
-		n += worker_status(g->worker[i]) < status;
+		n += !reached(worker_status(g->worker[i]), status);
 	return n;
 }
