@@ -42,6 +42,10 @@ def clean():
 
 def of_sluice(path):
 	page = os.path.basename(path)
+	# the device that the pages name
+	ip("-n", "srv", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0peer")
+	ip("-n", "srv", "link", "set", "eth0", "up")
+	ip("-n", "srv", "link", "set", "eth0peer", "up")
 	for line in examples(path):
 		# the ring's number is whatever the kernel gave
 		if line.startswith("sluice ring set"):
@@ -49,6 +53,7 @@ def of_sluice(path):
 			line = re.sub(r"set \d+", "set %s" % (number[1] if number else "0"), line)
 		works(page, line)
 	clean()
+	ip("-n", "srv", "link", "del", "eth0")
 
 
 def of_load(path):

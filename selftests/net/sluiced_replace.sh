@@ -5,7 +5,7 @@
 . ./lib.sh
 . ./daemon.sh
 
-refused() {
+lost() {
 	sl -j stats listener | tr -s ',{}' '\n' | sed -n 's/.*"\(rejected\|dropped\)_[a-z_]*": *\([0-9]*\).*/\2/p' |
 		awk '{ s += $1 } END { print s + 0 }'
 }
@@ -42,7 +42,7 @@ wait "$load"
 ok $? "no request was lost, no answer wrong"
 sed 's/^/# /' /tmp/load
 check "two rings are attached" [ "$(sl ring show | grep -c attached)" -eq 2 ]
-check "nothing was rejected or dropped" [ "$(refused)" -eq 0 ]
+check "nothing was rejected or dropped" [ "$(lost)" -eq 0 ]
 check "ledger closed" sl check
 
 kill -KILL "$daemon"
