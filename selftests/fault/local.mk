@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The rig of the network tests.
+CFLAGS += -I../net
