@@ -32,10 +32,18 @@ bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_con
 	return true;
 }
 
+/* The same without asking for the limits: requests that were in a ring and come back. */
+void sluice_backlog_charge_over(struct sluice_group *g, const struct sluice_req *req)
+{
+	atomic_inc(&g->waiting);
+	atomic64_add(req->truesize, &g->waiting_bytes);
+}
+
 void sluice_backlog_uncharge(struct sluice_group *g, const struct sluice_req *req)
 {
-	atomic_dec(&g->waiting);
 	atomic64_sub(req->truesize, &g->waiting_bytes);
+	atomic_dec(&g->waiting);
+	sluice_conn_resume(g);
 }
 
 /* Tell the group's consumers of a loss, with the next request any of them gets. */
@@ -128,8 +136,7 @@ void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring)
 			sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_TOO_BIG);
 			continue;
 		}
-		atomic_inc(&g->waiting);
-		atomic64_add(req->truesize, &g->waiting_bytes);
+		sluice_backlog_charge_over(g, req);
 		backlog_unpop(g, req);
 		return;
 	}
@@ -149,6 +156,7 @@ void sluice_backlog_run(struct sluice_group *g)
 	for (i = 0; i < set->n; i++)
 		if (READ_ONCE(g->nbacklog) || READ_ONCE(set->ring[i]->nwaiting))
 			sluice_ring_pull(set->ring[i]);
+	sluice_conn_resume(g);
 	local_bh_enable();
 }
 
@@ -250,6 +258,7 @@ void sluice_backlog_init(struct sluice_group *g)
 	spin_lock_init(&g->lock);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
 		INIT_LIST_HEAD(&g->backlog[prio]);
+	INIT_LIST_HEAD(&g->paused);
 	INIT_DELAYED_WORK(&g->sweep, sweep_work);
 }
 
@@ -263,6 +272,7 @@ void sluice_backlog_fini(struct sluice_group *g)
 
 	set_bit(0, &g->sweep_armed);
 	cancel_delayed_work_sync(&g->sweep);
+	sluice_conn_resume_all(g);
 	local_bh_disable();
 	while ((req = backlog_pop(g))) {
 		if (!sluice_req_settle(req, g))

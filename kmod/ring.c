@@ -56,7 +56,7 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 	hdr->gen = ring->slots.gen[slot];
 	hdr->hash = req->hash;
 	hdr->listener = req->rule->listener->id;
-	hdr->conn = 0;
+	hdr->conn = sluice_req_conn(req);
 	hdr->arrival_ns = req->arrival;
 	hdr->deadline_ns = req->deadline;
 	hdr->pickup = 0;
@@ -93,8 +93,10 @@ static int wait_for_slot(struct sluice_ring *ring, struct sluice_req *req)
 	enum sluice_outcome why;
 
 	if (!sluice_backlog_charge(g, sluice_group_conf(g), req, &why)) {
-		ring->gap++;
-		ring->gap_reason = why;
+		if (req->kind != SLUICE_REQ_KIND_TCP) { /* it stays in its stream */
+			ring->gap++;
+			ring->gap_reason = why;
+		}
 		return why == SLUICE_OUTCOME_REJECTED_MEMORY ? -ENOMEM : -ENOBUFS;
 	}
 	trace_sluice_waiting(req, g, ring);
@@ -209,6 +211,7 @@ void sluice_ring_pull(struct sluice_ring *ring)
 	}
 	if (READ_ONCE(g->nbacklog) && !READ_ONCE(ring->closed))
 		sluice_backlog_feed(g, ring);
+	sluice_conn_resume(g);
 }
 
 /* Change the state bits that the consumer sees. Context: any but hard interrupts. */

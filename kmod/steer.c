@@ -5,26 +5,47 @@
 #include "sluice.h"
 #include "trace.h"
 
-/* Refuse what could not be placed; the loss is told in band. Takes @req. */
-static void refuse(struct sluice_group *g, struct sluice_req *req, enum sluice_outcome why)
+/* Whether a request can stay in its stream until there is room. */
+static bool can_stay(const struct sluice_req *req, bool fresh)
+{
+	return fresh && req->kind == SLUICE_REQ_KIND_TCP;
+}
+
+/* Refuse a request for want of room. Return: 0, it is taken; -EAGAIN it stays with the caller. */
+static int refuse_full(struct sluice_req *req, bool fresh, enum sluice_outcome why)
+{
+	if (can_stay(req, fresh))
+		return -EAGAIN;
+	sluice_req_reject(req, NULL, why);
+	return 0;
+}
+
+/* Refuse what could not be placed; the loss is told in band. Takes @req. Return: 0. */
+static int refuse(struct sluice_group *g, struct sluice_req *req, enum sluice_outcome why)
 {
 	sluice_group_gap(g, why);
 	sluice_req_reject(req, NULL, why);
+	return 0;
 }
 
-/* Late binding: the request goes to the group's backlog. Takes @req. */
-static void enqueue(struct sluice_group *g, const struct sluice_group_conf *conf,
-		    struct sluice_req *req)
+/* Late binding: the request goes to the group's backlog. Return: as refuse_full(). */
+static int enqueue(struct sluice_group *g, const struct sluice_group_conf *conf,
+		   struct sluice_req *req, bool fresh)
 {
 	enum sluice_outcome why;
 
-	if (!sluice_backlog_charge(g, conf, req, &why)) {
-		refuse(g, req, why);
-		return;
+	if (!fresh && req->kind == SLUICE_REQ_KIND_TCP) {
+		/* comes back from a ring: there are no more of these than slots */
+		sluice_backlog_charge_over(g, req);
+	} else if (!sluice_backlog_charge(g, conf, req, &why)) {
+		if (can_stay(req, fresh))
+			return -EAGAIN;
+		return refuse(g, req, why);
 	}
 	trace_sluice_waiting(req, g, NULL);
 	sluice_backlog_add(g, req);
 	sluice_backlog_run(g);
+	return 0;
 }
 
 /*
@@ -68,25 +89,26 @@ static struct sluice_ring *pick_bound(struct sluice_group *g, const struct sluic
 	}
 }
 
-/* What an empty group does with a request. Takes @req. */
-static void no_consumer(struct sluice_group *g, const struct sluice_group_conf *conf,
-			struct sluice_req *req)
+/* What an empty group does with a request. Return: as refuse_full(). */
+static int no_consumer(struct sluice_group *g, const struct sluice_group_conf *conf,
+		       struct sluice_req *req, bool fresh)
 {
 	if (conf->no_consumer == SLUICE_NO_CONSUMER_HOLD && conf->hold_ns)
-		enqueue(g, conf, req);
-	else
-		refuse(g, req, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
+		return enqueue(g, conf, req, fresh);
+	return refuse(g, req, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 }
 
 /**
  * sluice_group_submit() - place a request: in a ring, in a backlog, or refuse it
  * @g: group
- * @req: request, counted as received by the group's class; taken if the answer is true
- * @fresh: straight from its socket, which can still have it if it is an adopted one
+ * @req: request, counted as received by the group's class; taken if the answer is 0
+ * @fresh: straight from its socket, which can still have it
  *
- * Context: section. Return: false if the group has no consumer and passes such requests.
+ * Context: section.
+ * Return: 0; -ENOENT the group has no consumer and passes such requests to their adopted socket;
+ * -EAGAIN there is no room now, and the request can stay in its stream.
  */
-bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh)
+int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh)
 {
 	const struct sluice_group_conf *conf = sluice_group_conf(g);
 	const struct sluice_rings *set = rcu_dereference_bh(g->rings);
@@ -96,13 +118,11 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 
 	if (unlikely(!set->n) && fresh && conf->no_consumer == SLUICE_NO_CONSUMER_PASS &&
 	    sluice_listener_passes(req->rule->listener))
-		return false;
+		return -ENOENT;
 	if (fresh)
 		sluice_req_detach(req);
-	if (unlikely(!set->n)) {
-		no_consumer(g, conf, req);
-		return true;
-	}
+	if (unlikely(!set->n))
+		return no_consumer(g, conf, req, fresh);
 	bound = conf->steering != SLUICE_STEERING_LEAST && conf->steering != SLUICE_STEERING_FIFO;
 	if (bound) {
 		ring = pick_bound(g, conf, set, req->hash);
@@ -112,21 +132,18 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 			ring = pick_free(g, set, conf->steering == SLUICE_STEERING_LEAST);
 	}
 	err = ring ? sluice_ring_offer(ring, req, bound) : -EAGAIN;
+	if (unlikely(err && !fresh && req->kind == SLUICE_REQ_KIND_TCP && err != -EMSGSIZE))
+		err = -EAGAIN;
 	switch (err) {
 	case 0:
-		break;
+		return 0;
 	case -EMSGSIZE:
-		refuse(g, req, SLUICE_OUTCOME_REJECTED_TOO_BIG);
-		break;
+		return refuse(g, req, SLUICE_OUTCOME_REJECTED_TOO_BIG);
 	case -ENOBUFS: /* the ring itself tells its consumer of these two */
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
-		break;
+		return refuse_full(req, fresh, SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
 	case -ENOMEM:
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
-		break;
+		return refuse_full(req, fresh, SLUICE_OUTCOME_REJECTED_MEMORY);
 	default: /* no room, or the ring is leaving */
-		enqueue(g, conf, req);
-		break;
+		return enqueue(g, conf, req, fresh);
 	}
-	return true;
 }

@@ -52,7 +52,9 @@
 	  "no ring was attached and the group passes such requests to the socket")		\
 	X(CANCELLED_LISTENER, CANCELLED, "listener", "its listener was removed")		\
 	X(EXPIRED_BACKLOG, EXPIRED, "backlog", "its deadline passed while it waited")	\
-	X(EXPIRED_RING, EXPIRED, "ring", "its deadline passed before the consumer took it")
+	X(EXPIRED_RING, EXPIRED, "ring", "its deadline passed before the consumer took it")	\
+	X(CANCELLED_CONNECTION, CANCELLED, "connection",					\
+	  "its connection ended before it was answered")
 
 enum sluice_kind {
 #define SLUICE_X_KIND(k, name) SLUICE_KIND_##k,
