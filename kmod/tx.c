@@ -18,7 +18,10 @@
 struct answer {
 	struct sluice_response resp;
 	enum sluice_verdict verdict;
+	u32 service; /* by the consumer's stamps, ns */
 	struct sluice_req *req;
+	struct sluice_class *class;
+	u64 answered; /* by the consumer's stamps, ns; 0: none that can be true */
 };
 
 /* Copy an entry once. What it says is checked, and used, in the copy only. */
@@ -48,6 +51,7 @@ static void take(struct sluice_ring *ring, struct answer *a)
 	u32 slot = a->resp.slot;
 
 	a->req = NULL;
+	a->answered = 0;
 	a->verdict = sluice_slots_check(&ring->slots, slot, a->resp.gen, a->resp.data, a->resp.len);
 	if (a->verdict == SLUICE_VERDICT_OK && !flags_ok(a->resp.flags))
 		a->verdict = SLUICE_VERDICT_BAD_DATA;
@@ -82,8 +86,9 @@ static u32 take_batch(struct sluice_ring *ring, struct answer *a, u32 head, u32 
 }
 
 /* The consumer's stamps, if they are possible: what it wrote is a claim. */
-static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, u64 now)
+static void stamps(const struct sluice_slot *hdr, struct answer *a, u64 now)
 {
+	const struct sluice_req *req = a->req;
 	u64 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
 	u64 age = now - req->arrival;
 
@@ -93,6 +98,35 @@ static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, 
 	sluice_hist_add(req->class, SLUICE_STAGE_PICKUP, pickup - req->published);
 	sluice_hist_add(req->class, SLUICE_STAGE_SERVICE, service);
 	sluice_hist_add(req->class, SLUICE_STAGE_SEND, age - pickup - service);
+	if (!pickup)
+		return;
+	a->class = req->class;
+	a->service = service;
+	a->answered = req->arrival + pickup + service;
+}
+
+/*
+ * Service times: a consumer that takes requests in batches stamps them as such, so what lies
+ * between two answers is shared by those that were stamped at once.
+ */
+static void measure(struct sluice_ring *ring, const struct answer *a, u32 n)
+{
+	u32 i = 0, end;
+	u64 start, each;
+
+	while (i < n) {
+		if (!a[i].answered) {
+			i++;
+			continue;
+		}
+		for (end = i + 1; end < n && a[end].answered == a[i].answered; end++)
+			;
+		start = max(a[i].answered - a[i].service, ring->busy_until);
+		each = a[i].answered > start ? (a[i].answered - start) / (end - i) : 0;
+		ring->busy_until = max(ring->busy_until, a[i].answered);
+		for (; i < end; i++)
+			sluice_demand_served(&a[i].class->demand, each);
+	}
 }
 
 static int send(struct sluice_ring *ring, const struct answer *a, bool last)
@@ -113,10 +147,10 @@ static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
 	} else if (flags & SLUICE_RESP_REJECT) {
 		sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
 	} else if (flags & SLUICE_RESP_NO_REPLY) {
-		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), a, now);
 		sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
 	} else {
-		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), a, now);
 		err = send(ring, a, true);
 		if (err == -EINPROGRESS)
 			return; /* sluice_req_flush() does the rest */
@@ -175,21 +209,42 @@ static void act(struct sluice_ring *ring, struct answer *a, u64 now)
 	}
 }
 
-static void free_slots(struct sluice_ring *ring, const struct answer *a, u32 n)
+/*
+ * Give back the slots of what was answered, and let the window follow. Return: true if a class
+ * occupies a ring less than before.
+ */
+static bool free_slots(struct sluice_ring *ring, const struct answer *a, u32 n, u64 now)
 {
-	u32 i;
+	const struct sluice_group *g = READ_ONCE(ring->group);
+	u8 held[BATCH];
+	u32 i, nheld = 0;
+	u64 done = 0, idle;
+	bool waits;
 
 	spin_lock(&ring->lock);
-	for (i = 0; i < n; i++)
-		if (a[i].verdict != SLUICE_VERDICT_STALE)
-			sluice_slots_free(&ring->slots, a[i].resp.slot);
+	for (i = 0; i < n; i++) {
+		struct sluice_slot_use use;
+
+		if (a[i].verdict == SLUICE_VERDICT_STALE)
+			continue;
+		use = __sluice_ring_slot_free(ring, a[i].resp.slot);
+		done += use.cost;
+		if (use.held)
+			held[nheld++] = use.class_id;
+	}
+	waits = ring->waiting.q.n || (g && READ_ONCE(g->backlog.q.n));
+	/* without stamps nobody knows how long it was idle: assume that it mattered */
+	idle = n && a[n - 1].answered ? now - a[n - 1].answered : done + 1;
+	sluice_window_collected(&ring->window, done, ring->work, idle, waits, now);
 	spin_unlock(&ring->lock);
+	return sluice_ring_unhold(ring, held, nheld);
 }
 
 /* One section: up to @max entries from request to wire, then what waited for their slots. */
 static u32 run_section(struct sluice_ring *ring, u32 max)
 {
 	struct answer a[BATCH];
+	bool freed;
 	u32 i, n;
 	u64 now;
 
@@ -199,10 +254,13 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 	for (i = 0; i < n; i++)
 		act(ring, &a[i], now);
 	sluice_req_flush();
-	free_slots(ring, a, n);
+	measure(ring, a, n);
+	freed = free_slots(ring, a, n, now);
 	ring->resp_head += n;
 	sluice_resp_release(ring->k_resp_head, ring->resp_head);
 	sluice_ring_pull(ring);
+	if (unlikely(freed) && READ_ONCE(ring->group))
+		sluice_backlog_run(READ_ONCE(ring->group));
 	local_bh_enable();
 	return n;
 }

@@ -73,8 +73,9 @@ TEST(window_collected__grows_with_idleness)
 	u32 i;
 
 	sluice_window_init(&w, false);
-	EXPECT(sluice_window_room(&w, 0));
-	EXPECT(!sluice_window_room(&w, 1));
+	EXPECT(sluice_window_room(&w, SLUICE_WINDOW_START - 1));
+	EXPECT(!sluice_window_room(&w, SLUICE_WINDOW_START));
+	w.limit = 1;
 	for (i = 0; i < 20 && w.limit < 5000; i++)
 		sluice_window_collected(&w, w.limit, 0, 5000, true, i);
 	EXPECT_GE(w.limit, 5000);
@@ -87,10 +88,10 @@ TEST(window_collected__unmoved_without_pressure)
 
 	sluice_window_init(&w, false);
 	sluice_window_collected(&w, 500, 0, 1000000, false, 5);
-	EXPECT_EQ(w.limit, 1);
+	EXPECT_EQ(w.limit, SLUICE_WINDOW_START);
 	/* idle for less than a thirty-second of the work */
 	sluice_window_collected(&w, 64000, 0, 1000, true, 5);
-	EXPECT_EQ(w.limit, 1);
+	EXPECT_EQ(w.limit, SLUICE_WINDOW_START);
 }
 
 TEST(window_collected__gives_back_what_is_not_needed)

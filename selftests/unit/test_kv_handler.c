@@ -239,7 +239,7 @@ TEST(kv_check__says_what_is_wrong_and_where)
 		const char *name, *value, *text;
 	} bad[] = {
 		{ "memory", "lots", "memory wants a size" }, { "memory", "1", "memory must be" },
-		{ "item-size-max", "1G", "item-size-max must be" }, { "colour", "red", "knows memory" },
+		{ "item-size-max", "1G", "item-size-max must be" }, { "colour", "red", "handler kv knows" },
 	};
 	struct sluice_handler_config hc = handler_config(1, 1408);
 	struct sluice_handler_option o = { .where = "f:9" };

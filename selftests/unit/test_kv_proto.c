@@ -18,7 +18,7 @@ static void start_with(uint64_t memory, uint32_t response_max)
 	};
 
 	EXPECT_EQ(kv_cluster_create(&cluster, &config), 0);
-	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), &kv_text, NULL), 0);
+	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), NULL), 0);
 }
 
 static void start(void)
@@ -217,13 +217,13 @@ TEST(kv_session__malformed_input_breaks_nothing)
 	stop();
 }
 
-TEST(kv_text_parse__a_line_without_an_end_closes)
+TEST(kv_parse__a_line_without_an_end_closes)
 {
 	static char in[KV_LINE_MAX + 10];
 	struct kv_cmd cmd;
 
 	memset(in, 'x', sizeof(in));
-	EXPECT(!kv_text.parse(in, KV_LINE_MAX - 1, 100, &cmd));
-	EXPECT(kv_text.parse(in, sizeof(in), 100, &cmd));
+	EXPECT(!kv_parse(in, KV_LINE_MAX - 1, 100, &cmd));
+	EXPECT(kv_parse(in, sizeof(in), 100, &cmd));
 	EXPECT_EQ(cmd.op.command, KV_CMD_QUIT);
 }

@@ -33,7 +33,7 @@ static void start(unsigned int n)
 {
 	shards = n;
 	cluster = create(n);
-	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), &kv_text, on_done), 0);
+	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), on_done), 0);
 }
 
 static void stop(void)
@@ -137,7 +137,7 @@ TEST(kv_cluster_adopt__keeps_items_through_other_numbers_of_shards)
 		kv_cluster_adopt(next, cluster);
 		cluster = next;
 		shards = numbers[n];
-		EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), &kv_text, on_done), 0);
+		EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), on_done), 0);
 		for (i = 0; i < 200; i++) {
 			snprintf(line, sizeof(line), "get key%d\r\n", i);
 			snprintf(out, sizeof(out), "VALUE key%d %d 1\r\nx\r\nEND\r\n", i, i);
@@ -170,7 +170,7 @@ TEST(kv_shard_send__a_full_queue_loses_nothing)
 	run(in);
 	snprintf(in, sizeof(in), "incr %s 1\r\n", key);
 	for (i = 0; i < 2000; i++) {
-		EXPECT_EQ(kv_session_init(&many[i], kv_cluster_shard(cluster, 0), &kv_text, on_done), 0);
+		EXPECT_EQ(kv_session_init(&many[i], kv_cluster_shard(cluster, 0), on_done), 0);
 		kv_session_start(&many[i], in, strlen(in));
 		EXPECT(!kv_session_run(&many[i]));
 	}

@@ -121,7 +121,7 @@ TEST(kv_session__threads_share_shards_without_locks)
 	for (t = 0; t < THREADS; t++) {
 		runners[t].id = t;
 		for (i = 0; i < SESSIONS; i++) {
-			EXPECT_EQ(kv_session_init(&runners[t].session[i], kv_cluster_shard(cluster, t), &kv_text, on_done), 0);
+			EXPECT_EQ(kv_session_init(&runners[t].session[i], kv_cluster_shard(cluster, t), on_done), 0);
 			runners[t].free[i] = true;
 		}
 	}

@@ -38,7 +38,7 @@ static int read_handler(struct reader *rd, struct conf_group *g)
 	const char *handler = conf_word(rd);
 
 	if (!handler || !*handler)
-		return conf_fail(rd, "handler wants echo, kv, redis, the name of a plug-in, or the path of one");
+		return conf_fail(rd, "handler wants echo, kv, the name of a plug-in, or the path of one");
 	free(g->handler);
 	g->handler = strdup(handler);
 	return g->handler ? 0 : conf_fail(rd, "out of memory");

@@ -19,7 +19,7 @@
 #define PLUGIN_DIR "/usr/local/lib/sluice"
 #endif
 
-static const struct sluice_handler *const built_in[] = { &handler_echo, &handler_kv, &handler_redis };
+static const struct sluice_handler *const built_in[] = { &handler_echo, &handler_kv };
 
 __attribute__((format(printf, 3, 4)))
 static int group_error(struct conf_error *err, const struct conf_group *g, const char *format, ...)
@@ -88,7 +88,7 @@ static int load(struct instance *in, const struct conf_group *g, struct conf_err
 		plugin_path(g->handler, path, sizeof(path));
 	in->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!in->object)
-		return group_error(err, g, "handler %s is neither built in (echo, kv, redis) nor a plug-in: %s", g->handler,
+		return group_error(err, g, "handler %s is neither built in (echo, kv) nor a plug-in: %s", g->handler,
 				   dlerror());
 	h = dlsym(in->object, SLUICE_HANDLER_SYMBOL);
 	if (!h)

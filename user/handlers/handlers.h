@@ -7,6 +7,5 @@
 
 extern const struct sluice_handler handler_echo;
 extern const struct sluice_handler handler_kv;
-extern const struct sluice_handler handler_redis;
 
 #endif /* SLUICE_HANDLERS_H */

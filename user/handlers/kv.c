@@ -17,6 +17,8 @@
 
 #define MULTI_DATAGRAM	"SERVER_ERROR multi-packet request not supported\r\n"
 #define INCOMPLETE	"CLIENT_ERROR request does not end in this datagram\r\n"
+#define INCOMPLETE_MESSAGE "CLIENT_ERROR request does not end in this message\r\n"
+#define NO_REPLY_SLOTS	"SERVER_ERROR too large for the slot\r\n"
 
 struct kv_config {
 	uint64_t memory;
@@ -28,14 +30,13 @@ struct kv_config {
 
 struct kv {
 	struct kv_config config;
-	const struct kv_dialect *dialect;
 	struct kv_cluster *cluster;
 };
 
 /**
  * struct exchange - a request on its way to its response
  * @session: first, so that it leads back here
- * @framed: it came as a datagram with memcached's frame header; otherwise as it is
+ * @framed: it came as a datagram with a frame header; otherwise by a connection, as it is
  * @id: the client's, in a frame header
  * @next_piece: of the response, to be written: a datagram, or a part of the stream
  */
@@ -56,7 +57,6 @@ struct exchange {
  * @first, @last: answered, but for want of reply slots or queue entries not, or not wholly, handed to the ring
  * @busy: exchanges in use
  * @reply_size: bytes of a reply slot
- * @dialect: what its requests speak
  */
 struct kv_worker {
 	struct kv_shard *shard;
@@ -66,7 +66,6 @@ struct kv_worker {
 	struct exchange **last;
 	unsigned int busy;
 	uint32_t reply_size;
-	const struct kv_dialect *dialect;
 	uint64_t requests;
 	uint64_t delayed;
 	uint64_t malformed;
@@ -177,7 +176,7 @@ static int send_response(struct exchange *x)
 	if (err == -ENOENT) {
 		/* No reply slots, or too small ones: known before the first piece, so a short text can replace it. */
 		kv_buf_cut(out, 0);
-		kv_buf_str(out, x->worker->dialect->no_slots);
+		kv_buf_str(out, NO_REPLY_SLOTS);
 		x->next_piece = 0;
 		return piece_size(x, 0) > x->req.room || piece_count(x) > 1 ? send_nothing(x) : send_response(x);
 	}
@@ -189,7 +188,7 @@ static void finish(struct exchange *x)
 	struct kv_worker *w = x->worker;
 
 	if (x->session.incomplete)
-		kv_buf_str(&x->session.out, x->framed ? INCOMPLETE : x->worker->dialect->incomplete);
+		kv_buf_str(&x->session.out, x->framed ? INCOMPLETE : INCOMPLETE_MESSAGE);
 	x->next_piece = 0;
 	/* Without a ring the request went with the one that it came in. */
 	if (!w->ring || send_response(x) != -EAGAIN) {
@@ -242,7 +241,7 @@ static struct exchange *exchange_get(struct kv_worker *w)
 		if (!x)
 			return NULL;
 		x->worker = w;
-		if (kv_session_init(&x->session, w->shard, w->dialect, session_done)) {
+		if (kv_session_init(&x->session, w->shard, session_done)) {
 			kv_session_fini(&x->session);
 			free(x);
 			return NULL;
@@ -254,7 +253,7 @@ static struct exchange *exchange_get(struct kv_worker *w)
 
 static void serve_one(struct kv_worker *w, const struct sluice_request *req)
 {
-	bool framed = !req->conn && w->dialect == &kv_text, short_frame = framed && req->len < KV_UDP_HEADER;
+	bool framed = !req->conn, short_frame = framed && req->len < KV_UDP_HEADER;
 	uint32_t skip = framed ? KV_UDP_HEADER : 0;
 	const uint8_t *data = req->data;
 	struct exchange *x;
@@ -369,13 +368,13 @@ static int kv_read(const struct sluice_handler_config *hc, struct kv_config *c, 
 		else if (!strcmp(o->name, "response-max"))
 			ret = option_size(o, KV_UDP_DATAGRAM, RESPONSE_MAX_MAX, &c->response_max, err);
 		else
-			ret = option_error(err, o, "handler kv, or redis, knows memory, item-size-max and response-max, not %s",
+			ret = option_error(err, o, "handler kv knows memory, item-size-max and response-max, not %s",
 					   o->name);
 		if (ret)
 			return ret;
 	}
 	if (hc->reply_size && hc->reply_size < KV_UDP_DATAGRAM)
-		return option_error(err, NULL, "handler kv, or redis, answers in datagrams of %d bytes: "
+		return option_error(err, NULL, "handler kv answers in datagrams of %d bytes: "
 				    "give reply-slots that size, as in \"reply-slots 1408:64\"", KV_UDP_DATAGRAM);
 	/* A shard must be able to hold several of its largest items, or storing one would empty it. */
 	if (c->item_max > c->memory / c->workers / 2)
@@ -402,20 +401,18 @@ static int create_cluster(const struct kv_config *c, struct kv_cluster **cluster
 	int ret = kv_cluster_create(cluster, &cc);
 
 	if (ret)
-		option_error(err, NULL, "cannot reserve %llu bytes for the handler's store: %s",
+		option_error(err, NULL, "cannot reserve %llu bytes for handler kv: %s",
 			     (unsigned long long)c->memory, strerror(-ret));
 	return ret;
 }
 
-static int init(const struct sluice_handler_config *hc, const struct kv_dialect *dialect, void **state,
-		struct sluice_handler_error *err)
+static int kv_init(const struct sluice_handler_config *hc, void **state, struct sluice_handler_error *err)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	int ret;
 
 	if (!kv)
 		return -ENOMEM;
-	kv->dialect = dialect;
 	ret = kv_read(hc, &kv->config, err);
 	if (!ret)
 		ret = create_cluster(&kv->config, &kv->cluster, err);
@@ -425,16 +422,6 @@ static int init(const struct sluice_handler_config *hc, const struct kv_dialect 
 	}
 	*state = kv;
 	return 0;
-}
-
-static int kv_init(const struct sluice_handler_config *hc, void **state, struct sluice_handler_error *err)
-{
-	return init(hc, &kv_text, state, err);
-}
-
-static int redis_init(const struct sluice_handler_config *hc, void **state, struct sluice_handler_error *err)
-{
-	return init(hc, &kv_resp, state, err);
 }
 
 static int kv_reconfigure(void *state, const struct sluice_handler_config *hc, struct sluice_handler_error *err)
@@ -478,7 +465,6 @@ static int kv_worker_init(void *state, unsigned int index, void **worker)
 	w->shard = kv_cluster_shard(kv->cluster, index);
 	w->last = &w->first;
 	w->reply_size = kv->config.reply_size;
-	w->dialect = kv->dialect;
 	*worker = w;
 	return 0;
 }
@@ -502,26 +488,6 @@ const struct sluice_handler handler_kv = {
 	.name = "kv",
 	.check = kv_check,
 	.init = kv_init,
-	.reconfigure = kv_reconfigure,
-	.fini = kv_fini,
-	.worker_init = kv_worker_init,
-	.worker_fini = kv_worker_fini,
-	.serve = kv_serve,
-	.poll = kv_poll,
-	.fd = kv_fd,
-	.sleep = kv_sleep,
-	.wake = kv_wake,
-	.busy = kv_busy,
-	.tick = kv_tick,
-	.stats = kv_stats_line,
-};
-
-const struct sluice_handler handler_redis = {
-	.abi = SLUICE_HANDLER_ABI,
-	.size = sizeof(struct sluice_handler),
-	.name = "redis",
-	.check = kv_check,
-	.init = redis_init,
 	.reconfigure = kv_reconfigure,
 	.fini = kv_fini,
 	.worker_init = kv_worker_init,

@@ -39,7 +39,6 @@ struct kv_part {
 /**
  * struct kv_session - commands of one client in order, and the responses to them
  * @home: shard of the thread it runs on
- * @dialect: protocol of commands and responses
  * @in, @len: the commands; must stay until it is done
  * @pos: bytes of @in that are done
  * @out: responses
@@ -50,7 +49,6 @@ struct kv_part {
  */
 struct kv_session {
 	struct kv_shard *home;
-	const struct kv_dialect *dialect;
 	const char *in;
 	size_t len;
 	size_t pos;
@@ -96,8 +94,7 @@ int kv_shard_fd(const struct kv_shard *sh);
 /* Commands of other shards' sessions performed here. */
 uint64_t kv_shard_foreign(const struct kv_shard *sh);
 
-int kv_session_init(struct kv_session *s, struct kv_shard *home, const struct kv_dialect *dialect,
-		    void (*done)(struct kv_session *s));
+int kv_session_init(struct kv_session *s, struct kv_shard *home, void (*done)(struct kv_session *s));
 void kv_session_fini(struct kv_session *s);
 /* Begin with new input, no responses. */
 void kv_session_start(struct kv_session *s, const char *in, size_t len);

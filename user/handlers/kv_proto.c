@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The memcached text protocol: cuts commands out of bytes, writes responses. */
+/* The memcached text protocol: cuts commands out of bytes, performs them on a store, writes responses. */
 #include <ctype.h>
 #include <limits.h>
 
@@ -161,15 +161,12 @@ static void parse_get(struct kv_cmd *cmd, const struct line *l, bool want_cas, b
 		return;
 	}
 	cmd->op.command = KV_CMD_GET;
-	cmd->many = true;
 	cmd->op.want_cas = want_cas;
 	cmd->op.touch = touch;
 	cmd->keys = l->n > first ? l->t[first].p : l->end;
 	cmd->keys_end = l->end;
-	if (touch && !read_s64(l->t[1], &cmd->op.exptime)) {
-		cmd->many = false;
+	if (touch && !read_s64(l->t[1], &cmd->op.exptime))
 		answer(cmd, BAD_EXPTIME);
-	}
 }
 
 /* delete <key> [0] [noreply] */
@@ -313,7 +310,7 @@ static bool parse_line(struct kv_cmd *cmd, const struct line *l)
 	return true;
 }
 
-static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd)
+bool kv_parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd)
 {
 	const char *newline = memchr(data, '\n', len < KV_LINE_MAX ? len : KV_LINE_MAX);
 	struct line l = { .item_max = item_max };
@@ -341,7 +338,7 @@ static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd
 	return parse_line(cmd, &l);
 }
 
-static int next_key(struct kv_cmd *cmd, struct kv_op *op)
+int kv_next_key(struct kv_cmd *cmd, struct kv_op *op)
 {
 	struct token t;
 
@@ -351,6 +348,101 @@ static int next_key(struct kv_cmd *cmd, struct kv_op *op)
 	op->key = t.p;
 	op->nkey = t.len;
 	return t.len <= KV_KEY_MAX ? 1 : -1;
+}
+
+/* VALUE <key> <flags> <bytes> [<cas unique>]\r\n<data>\r\n */
+static void put_item(struct kv_store *s, struct kv_item *it, bool want_cas, struct kv_buf *out)
+{
+	char *p;
+
+	if (!kv_buf_room(out, 6 + it->nkey + 3 * 21 + 2 + (size_t)it->nbytes + 2))
+		return;
+	p = out->data + out->len;
+	memcpy(p, "VALUE ", 6);
+	p += 6;
+	kv_item_key(s, it, p);
+	p += it->nkey;
+	*p++ = ' ';
+	p += kv_digits(p, it->flags);
+	*p++ = ' ';
+	p += kv_digits(p, it->nbytes);
+	if (want_cas) {
+		*p++ = ' ';
+		p += kv_digits(p, it->cas);
+	}
+	*p++ = '\r';
+	*p++ = '\n';
+	kv_item_copy(s, it, 0, p, it->nbytes);
+	p += it->nbytes;
+	*p++ = '\r';
+	*p++ = '\n';
+	out->len = p - out->data;
+}
+
+static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
+{
+	struct kv_stats *stats = kv_store_stats(s);
+	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
+
+	/* As memcached counts: gat touches, and gets nothing. */
+	*(op->touch ? &stats->cmd_touch : &stats->cmd_get) += 1;
+	op->status = it ? KV_OK : KV_NOT_FOUND;
+	if (!it) {
+		*(op->touch ? &stats->touch_misses : &stats->get_misses) += 1;
+		return;
+	}
+	*(op->touch ? &stats->touch_hits : &stats->get_hits) += 1;
+	if (op->touch)
+		it->exptime = kv_expiry(op->exptime, kv_store_now(s));
+	put_item(s, it, op->want_cas, out);
+}
+
+static void execute_touch(struct kv_store *s, struct kv_op *op)
+{
+	struct kv_stats *stats = kv_store_stats(s);
+	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
+
+	stats->cmd_touch++;
+	op->status = it ? KV_OK : KV_NOT_FOUND;
+	if (!it) {
+		stats->touch_misses++;
+		return;
+	}
+	stats->touch_hits++;
+	it->exptime = kv_expiry(op->exptime, kv_store_now(s));
+}
+
+void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
+{
+	uint32_t now = kv_store_now(s);
+
+	switch (op->command) {
+	case KV_CMD_GET:
+		execute_get(s, op, out);
+		break;
+	case KV_CMD_STORE:
+		op->value.exptime = kv_expiry(op->exptime, now);
+		op->status = kv_store_put(s, op->mode, op->key, op->nkey, &op->value);
+		break;
+	case KV_CMD_DELETE:
+		op->status = kv_store_delete(s, op->key, op->nkey);
+		break;
+	case KV_CMD_ARITH:
+		op->status = kv_store_arith(s, op->key, op->nkey, op->add, op->number, &op->number);
+		break;
+	case KV_CMD_TOUCH:
+		execute_touch(s, op);
+		break;
+	case KV_CMD_FLUSH:
+		kv_store_flush(s, op->exptime > 0 ? kv_expiry(op->exptime, now) : now);
+		break;
+	case KV_CMD_STATS:
+		kv_buf_add(out, kv_store_stats(s), sizeof(struct kv_stats));
+		break;
+	case KV_CMD_STATS_RESET:
+		kv_store_reset(s);
+		break;
+	}
 }
 
 static void respond_ok(const struct kv_op *op, struct kv_buf *out)
@@ -370,7 +462,7 @@ static void respond_ok(const struct kv_op *op, struct kv_buf *out)
 	}
 }
 
-static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_buf *out)
+void kv_respond(const struct kv_op *op, struct kv_buf *out)
 {
 	static const char *const text[] = {
 		[KV_STORED] = "STORED\r\n",
@@ -381,8 +473,6 @@ static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_
 		[KV_NON_NUMERIC] = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
 	};
 
-	if (cmd->noreply)
-		return;
 	if (op->status == KV_OK)
 		respond_ok(op, out);
 	else if (op->status == KV_NO_MEMORY)
@@ -391,30 +481,3 @@ static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_
 	else
 		kv_buf_str(out, text[op->status]);
 }
-
-static void end_keys(const struct kv_cmd *cmd, struct kv_buf *out)
-{
-	(void)cmd;
-	kv_buf_str(out, KV_END);
-}
-
-static void respond_all(const struct kv_cmd *cmd, const struct kv_stats *sum, const struct kv_server *server,
-			struct kv_buf *out)
-{
-	if (cmd->op.command == KV_CMD_STATS)
-		kv_stats_print(out, cmd->stats, sum, server);
-	else if (!cmd->noreply)
-		kv_buf_str(out, cmd->op.command == KV_CMD_FLUSH ? "OK\r\n" : "RESET\r\n");
-}
-
-const struct kv_dialect kv_text = {
-	.parse = parse,
-	.next = next_key,
-	.end = end_keys,
-	.respond = respond,
-	.all = respond_all,
-	.bad_key = KV_BAD_FORMAT,
-	.no_room = "SERVER_ERROR out of memory writing get response\r\n",
-	.incomplete = "CLIENT_ERROR request does not end in this message\r\n",
-	.no_slots = "SERVER_ERROR too large for the slot\r\n",
-};

@@ -14,9 +14,6 @@ enum kv_command {
 	KV_CMD_DELETE,
 	KV_CMD_ARITH,		/* incr, decr */
 	KV_CMD_TOUCH,
-	KV_CMD_ADD,		/* signed, from 0 if there is no such key */
-	KV_CMD_TTL,
-	KV_CMD_EXISTS,
 	KV_CMD_FLUSH,
 	KV_CMD_STATS,
 	KV_CMD_STATS_RESET,
@@ -33,7 +30,6 @@ enum kv_stats_kind { KV_STATS_GENERAL, KV_STATS_SETTINGS, KV_STATS_ITEMS, KV_STA
  * @want_cas: KV_CMD_GET: gets and gats
  * @touch: KV_CMD_GET: gat and gats, set @exptime
  * @add: KV_CMD_ARITH: incr
- * @resp: KV_CMD_GET: what is found, or that nothing is, in RESP
  * @key: points into the request, like @value.data
  * @exptime: as the client wrote it
  * @status, @number: filled by kv_execute()
@@ -44,7 +40,6 @@ struct kv_op {
 	bool want_cas;
 	bool touch;
 	bool add;
-	bool resp;
 	uint8_t status;
 	uint32_t nkey;
 	const char *key;
@@ -57,12 +52,7 @@ struct kv_op {
  * struct kv_cmd - a parsed command
  * @noreply: the client wants no response line
  * @stats: KV_CMD_STATS
- * @many: one operation for each key that the dialect's next() gives
- * @inlined: RESP: words parted by blanks, no bulk strings
- * @kind: what the dialect's functions agree on
- * @keys: @many: the rest of the command, up to @keys_end
- * @nkeys: RESP: how many operations there are
- * @done: @many: operations that ended with KV_OK or KV_STORED; @failed: those that found no room
+ * @keys: KV_CMD_GET: the rest of the line, up to @keys_end
  * @text: KV_CMD_TEXT and KV_CMD_QUIT
  * @size: bytes of the whole command; may reach beyond what is there if the value is not wanted
  */
@@ -70,17 +60,31 @@ struct kv_cmd {
 	struct kv_op op;
 	bool noreply;
 	uint8_t stats;
-	bool many;
-	bool inlined;
-	uint8_t kind;
 	const char *keys;
 	const char *keys_end;
-	uint32_t nkeys;
-	uint32_t done;
-	uint32_t failed;
 	const char *text;
 	size_t size;
 };
+
+/**
+ * kv_parse() - cut one command out of a stream of bytes
+ * @data, @len: what is there
+ * @item_max: largest value that will be accepted
+ * @cmd: filled
+ *
+ * Return: false if the command is not complete. Anything else is a command: what cannot be understood is a
+ * KV_CMD_TEXT that says so.
+ */
+bool kv_parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd);
+
+/* Next key of a KV_CMD_GET: 1 and @op filled, 0 at the end, -1 if the key is longer than KV_KEY_MAX. */
+int kv_next_key(struct kv_cmd *cmd, struct kv_op *op);
+
+/* Perform @op on a store. What a get finds is appended to @out, ready to send. */
+void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out);
+
+/* Append the response line of a performed KV_CMD_STORE, DELETE, ARITH or TOUCH. */
+void kv_respond(const struct kv_op *op, struct kv_buf *out);
 
 /* What stats needs to know beside the sums over all shards. */
 struct kv_server {
@@ -90,37 +94,6 @@ struct kv_server {
 	uint32_t item_max;
 	uint64_t memory;
 };
-
-/**
- * struct kv_dialect - a protocol: bytes to commands, results to bytes
- * @parse: cut one command out of @len bytes at @data; values beyond @item_max are not accepted. False if the command is
- *	not complete. Anything else is a command: what cannot be understood is a KV_CMD_TEXT that says so
- * @next: next operation of a command for many keys: 1 and @op filled, 0 at the end, -1 if a key is too long
- * @begin, @end: append what comes before and after the results of a command for many keys
- * @respond: append the response to an operation on one key
- * @all: append the response to what every shard has done; @sum for KV_CMD_STATS
- * @bad_key, @no_room, @incomplete, @no_slots: texts for a key that is too long, a response over the limit, a command that
- *	does not end in its message, and a response that does not fit the ring's slots
- */
-struct kv_dialect {
-	bool (*parse)(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd);
-	int (*next)(struct kv_cmd *cmd, struct kv_op *op);
-	void (*begin)(const struct kv_cmd *cmd, struct kv_buf *out);
-	void (*end)(const struct kv_cmd *cmd, struct kv_buf *out);
-	void (*respond)(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_buf *out);
-	void (*all)(const struct kv_cmd *cmd, const struct kv_stats *sum, const struct kv_server *server,
-		    struct kv_buf *out);
-	const char *bad_key;
-	const char *no_room;
-	const char *incomplete;
-	const char *no_slots;
-};
-
-extern const struct kv_dialect kv_text;		/* memcached's */
-extern const struct kv_dialect kv_resp;		/* a subset of Redis's */
-
-/* Perform @op on a store. What a get finds is appended to @out, ready to send. */
-void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out);
 
 void kv_stats_add(struct kv_stats *sum, const struct kv_stats *s);
 void kv_stats_print(struct kv_buf *out, enum kv_stats_kind kind, const struct kv_stats *sum,

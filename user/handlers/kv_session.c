@@ -6,21 +6,20 @@
 
 #define OUT_KEEP	65536	/* a larger response buffer is not kept for the next session */
 #define ERROR_ROOM	256	/* for an error after a response that did not fit */
+#define OUT_OF_MEMORY	"SERVER_ERROR out of memory writing get response\r\n"
 
 static unsigned int parts_max(const struct kv_cluster *c)
 {
 	return c->config.shards > KV_WINDOW ? c->config.shards : KV_WINDOW;
 }
 
-int kv_session_init(struct kv_session *s, struct kv_shard *home, const struct kv_dialect *dialect,
-		    void (*done)(struct kv_session *s))
+int kv_session_init(struct kv_session *s, struct kv_shard *home, void (*done)(struct kv_session *s))
 {
 	struct kv_cluster *c = home->cluster;
 	unsigned int i;
 
 	memset(s, 0, sizeof(*s));
 	s->home = home;
-	s->dialect = dialect;
 	s->done = done;
 	kv_buf_init(&s->out, c->config.response_max);
 	/* One shard never sends parts. */
@@ -100,15 +99,8 @@ static bool send_parts(struct kv_session *s)
 	return false;
 }
 
-/* Count what an operation for one of many keys came to. */
-static void count(struct kv_session *s, const struct kv_op *op)
-{
-	s->cmd.done += op->status == KV_OK || op->status == KV_STORED;
-	s->cmd.failed += op->status == KV_TOO_LARGE || op->status == KV_NO_MEMORY;
-}
-
-/* Operations for many keys, from the next one on. True: the command is done. False: parts are away. */
-static bool run_many(struct kv_session *s)
+/* Keys of a get, from the next one on. True: the command is done. False: parts are away. */
+static bool run_get(struct kv_session *s)
 {
 	struct kv_shard *home = s->home;
 	unsigned int to, away = 0;
@@ -116,24 +108,23 @@ static bool run_many(struct kv_session *s)
 	int more = 0;
 
 	s->nparts = 0;
-	while (s->nparts < KV_WINDOW && (more = s->dialect->next(&s->cmd, &op)) > 0) {
+	while (s->nparts < KV_WINDOW && (more = kv_next_key(&s->cmd, &op)) > 0) {
 		to = kv_cluster_owner(home->cluster, op.key, op.nkey);
 		if (to == home->id && !s->nparts) {
 			kv_execute(home->store, &op, &s->out);
-			count(s, &op);
 			continue;
 		}
 		add_part(s, &op, to);
 		away += to != home->id;
 	}
 	if (more < 0) {
-		fail(s, s->dialect->bad_key);
+		fail(s, KV_BAD_FORMAT);
 		s->nparts = 0;
 		return true;
 	}
 	if (away)
 		return send_parts(s);
-	s->dialect->end(&s->cmd, &s->out);
+	kv_buf_str(&s->out, KV_END);
 	return true;
 }
 
@@ -163,17 +154,23 @@ static void finish_all(struct kv_session *s)
 	struct kv_stats sum = { 0 };
 	unsigned int i;
 
-	if (s->cmd.op.command == KV_CMD_FLUSH) {
+	switch (s->cmd.op.command) {
+	case KV_CMD_FLUSH:
 		/* One command, though every shard performed it. */
 		kv_store_stats(s->home->store)->cmd_flush++;
-	}
-	if (s->cmd.op.command == KV_CMD_STATS) {
+		kv_buf_str(&s->out, s->cmd.noreply ? "" : "OK\r\n");
+		break;
+	case KV_CMD_STATS_RESET:
+		kv_buf_str(&s->out, "RESET\r\n");
+		break;
+	case KV_CMD_STATS:
 		if (!s->parts)
 			kv_stats_add(&sum, kv_store_stats(s->home->store));
 		for (i = 0; i < s->nparts; i++)
 			add_stats(s, &sum, &s->parts[i].out);
+		kv_stats_print(&s->out, s->cmd.stats, &sum, &server);
+		break;
 	}
-	s->dialect->all(&s->cmd, &sum, &server, &s->out);
 }
 
 static bool run_all(struct kv_session *s)
@@ -204,23 +201,21 @@ static bool run_key(struct kv_session *s)
 		return send_parts(s);
 	}
 	kv_execute(home->store, &s->cmd.op, &s->out);
-	s->dialect->respond(&s->cmd, &s->cmd.op, &s->out);
+	if (!s->cmd.noreply)
+		kv_respond(&s->cmd.op, &s->out);
 	return true;
 }
 
 /* Begin, or go on after parts came back. True: the command is done. */
 static bool run_command(struct kv_session *s)
 {
-	if (s->cmd.many)
-		return run_many(s);
 	switch (s->cmd.op.command) {
 	case KV_CMD_GET:
+		return run_get(s);
 	case KV_CMD_STORE:
 	case KV_CMD_DELETE:
 	case KV_CMD_ARITH:
 	case KV_CMD_TOUCH:
-	case KV_CMD_ADD:
-	case KV_CMD_TTL:
 		return run_key(s);
 	case KV_CMD_FLUSH:
 	case KV_CMD_STATS:
@@ -238,7 +233,7 @@ static bool run_command(struct kv_session *s)
 static void end_command(struct kv_session *s)
 {
 	if (s->out.failed)
-		fail(s, s->dialect->no_room);
+		fail(s, OUT_OF_MEMORY);
 	s->pos += s->cmd.size < s->len - s->pos ? s->cmd.size : s->len - s->pos;
 	s->busy = false;
 }
@@ -247,15 +242,12 @@ bool kv_session_run(struct kv_session *s)
 {
 	while (s->pos < s->len && !s->closed) {
 		if (!s->busy) {
-			if (!s->dialect->parse(s->in + s->pos, s->len - s->pos, s->home->cluster->config.item_max,
-					       &s->cmd)) {
+			if (!kv_parse(s->in + s->pos, s->len - s->pos, s->home->cluster->config.item_max, &s->cmd)) {
 				s->incomplete = true;
 				return true;
 			}
 			s->busy = true;
 			s->start = s->out.len;
-			if (s->cmd.many && s->dialect->begin)
-				s->dialect->begin(&s->cmd, &s->out);
 		}
 		if (!run_command(s))
 			return false;
@@ -264,35 +256,30 @@ bool kv_session_run(struct kv_session *s)
 	return true;
 }
 
-/* All parts are back. True: the command is done; one for many keys may have more of them. */
+/* All parts are back. True: the command is done; a get may have more keys. */
 static bool collect(struct kv_session *s)
 {
 	struct kv_part *part;
 	unsigned int i;
 
-	if (s->cmd.many) {
+	switch (s->cmd.op.command) {
+	case KV_CMD_GET:
 		for (i = 0; i < s->nparts; i++) {
 			part = &s->parts[i];
-			count(s, &part->op);
 			s->out.failed |= part->out.failed;
 			kv_buf_add(&s->out, part->out.data, part->out.len);
 			if (part->out.cap > OUT_KEEP)
 				kv_buf_free(&part->out);
 		}
 		return false;
-	}
-	switch (s->cmd.op.command) {
 	case KV_CMD_FLUSH:
 	case KV_CMD_STATS:
 	case KV_CMD_STATS_RESET:
 		finish_all(s);
 		return true;
 	}
-	/* One key on another shard. */
-	part = &s->parts[0];
-	s->out.failed |= part->out.failed;
-	kv_buf_add(&s->out, part->out.data, part->out.len);
-	s->dialect->respond(&s->cmd, &part->op, &s->out);
+	if (!s->cmd.noreply)
+		kv_respond(&s->parts[0].op, &s->out);
 	return true;
 }
 

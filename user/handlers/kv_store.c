@@ -470,35 +470,6 @@ enum kv_status kv_store_arith(struct kv_store *s, const char *key, size_t nkey, 
 	return replace(s, it, key, nkey, hash, &v) == KV_STORED ? KV_OK : KV_NO_MEMORY;
 }
 
-enum kv_status kv_store_add(struct kv_store *s, const char *key, size_t nkey, int64_t delta, uint64_t *result)
-{
-	uint32_t hash = hash_key(s, key, nkey);
-	struct kv_item *it = lookup(s, key, nkey, hash, false);
-	char text[NUMBER_MAX + 1], *end;
-	long long number = 0;
-	struct kv_value v;
-
-	if (it) {
-		if (!it->nbytes || it->nbytes > NUMBER_MAX)
-			return KV_NON_NUMERIC;
-		kv_item_copy(s, it, 0, text, it->nbytes);
-		text[it->nbytes] = 0;
-		errno = 0;
-		number = strtoll(text, &end, 10);
-		if (errno || *end || isspace((unsigned char)text[0]))
-			return KV_NON_NUMERIC;
-	}
-	if (__builtin_add_overflow(number, delta, &number))
-		return KV_NON_NUMERIC;
-	*result = number;
-	v = (struct kv_value){ .data = text, .nbytes = snprintf(text, sizeof(text), "%lld", number) };
-	if (it) {
-		v.flags = it->flags;
-		v.exptime = it->exptime;
-	}
-	return replace(s, it, key, nkey, hash, &v) == KV_STORED ? KV_OK : KV_NO_MEMORY;
-}
-
 void kv_store_flush(struct kv_store *s, uint32_t when)
 {
 	if (when > s->now) {

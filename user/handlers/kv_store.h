@@ -132,8 +132,6 @@ enum kv_status kv_store_delete(struct kv_store *s, const char *key, size_t nkey)
 /* Decimal arithmetic on the value: adds @delta, or subtracts down to 0. */
 enum kv_status kv_store_arith(struct kv_store *s, const char *key, size_t nkey, bool add, uint64_t delta,
 			      uint64_t *result);
-/* The same with a signed 64-bit number, from 0 if there is no item; KV_NON_NUMERIC also if it would overflow. */
-enum kv_status kv_store_add(struct kv_store *s, const char *key, size_t nkey, int64_t delta, uint64_t *result);
 /* All items stored until now die at once, or at second @when. */
 void kv_store_flush(struct kv_store *s, uint32_t when);
 
