@@ -7,23 +7,26 @@
 
 /* Hash of the steering key, which consumers can compute too; else of the flow, with a secret. */
 static u32 steer_hash(const struct sluice_group *g, const struct sluice_msg *msg,
-		      const struct sluice_req *req)
+		      const struct sluice_req *req, const struct sluice_classified *found)
 {
 	const struct sluice_group_conf *conf = sluice_group_conf(g);
 	u32 hash;
 
+	if (unlikely(found->has_key))
+		return found->key;
 	if (conf->key.type != SLUICE_KEY_FLOW && sluice_key_hash(&conf->key, msg, 0, &hash))
 		return hash;
 	return sluice_req_flow(req, g->seed);
 }
 
 /* Send a request to a group. @req is the caller's. Return: false if the stack shall have it. */
-static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req)
+static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req,
+		   const struct sluice_classified *found)
 {
 	struct sluice_group *g = class->group;
 	struct sluice_req *own;
 
-	req->hash = steer_hash(g, msg, req);
+	req->hash = steer_hash(g, msg, req, found);
 	sluice_req_grouped(req, class);
 	own = sluice_req_create(req);
 	if (unlikely(!own)) {
@@ -42,27 +45,29 @@ static bool submit(struct sluice_class *class, const struct sluice_msg *msg, str
  * sluice_ingress() - classify a message and send it where its rule says
  * @l: listener that received it
  * @msg: the message for the classifier; at least its first SLUICE_DEPTH_MAX bytes are readable
+ * @skb: for the listener's classifier, the message is in it at req->off; NULL: none is asked
  * @req: the message as a request of the caller's stack: kind, bytes, len, truesize, ifindex; the
  *	rest is filled in here
  *
  * Context: section. Return: true if the bytes were taken; false if they are left to the stack.
  */
-bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, struct sluice_req *req)
+bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, struct sk_buff *skb,
+		    struct sluice_req *req)
 {
 	const struct sluice_verdict_to *to;
-	int index;
+	struct sluice_classified found;
 
-	to = sluice_rules_match(rcu_dereference_bh(l->rules), msg, rcu_dereference_bh(l->conf),
-				&index);
+	to = sluice_classify(l, rcu_dereference_bh(l->rules), rcu_dereference_bh(l->conf), msg, skb,
+			     req->off, &found);
 	req->rule = to->stats;
 	req->arrival = sluice_now();
 	req->deadline = to->deadline ? req->arrival + to->deadline : 0;
-	req->prio = to->prio;
+	req->prio = found.prio < 0 ? to->prio : found.prio;
 	req->borrowed = true;
 	sluice_req_received(req, l);
 	switch (to->action) {
 	case SLUICE_ACTION_GROUP:
-		return submit(to->class, msg, req);
+		return submit(to->class, msg, req, &found);
 	case SLUICE_ACTION_PASS:
 		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
 		return false;

@@ -68,7 +68,7 @@ static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct
 		.ifindex = device(skb),
 	};
 
-	return sluice_ingress(l, msg, &req);
+	return sluice_ingress(l, msg, skb, &req);
 }
 
 /*

@@ -141,7 +141,7 @@ static bool take(struct sluice_listener *l, const struct net_device *dev,
 		memcpy(msg.saddr, xdp->data + p->l3 + 12, 4);
 	else
 		memcpy(msg.saddr, xdp->data + p->l3 + 8, 16);
-	return sluice_ingress(l, &msg, &req);
+	return sluice_ingress(l, &msg, NULL, &req);
 }
 
 static int pass(const struct sluice_xdp_port *port, struct sluice_xdp_opts *opts,

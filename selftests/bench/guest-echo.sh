@@ -38,6 +38,19 @@ run() {
 		"${@:2}" || status=$?
 		keep_requests
 		;;
+	sluice-xdp)
+		# the client's device takes frames from a driver, and drops them before it makes anything of them
+		ip netns exec bench ethtool -K v1 gro on
+		[ "$replies" = kept ] || ip netns exec bench cost drop v1
+		sluice group add echo steer hash backlog 0
+		sluice listener add bench xdp dev v0 udp 0.0.0.0:7000 default group echo
+		"${@:2}" || status=$?
+		sluice check -q
+		sluice listener del bench
+		sluice group del echo
+		ip -n bench link set v1 xdp off
+		ip netns exec bench ethtool -K v1 gro off
+		;;
 	sluice*)
 		sluice group add echo steer hash backlog 0
 		sluice listener add bench udp 0.0.0.0:7000 default group echo
@@ -51,6 +64,7 @@ run() {
 	return $status
 }
 
+replies=kept
 echo "kernel $(uname -r)"
 for server in $SERVERS; do
 	run "$server" cost check "$server" 64 1 2>/tmp/why || {
@@ -69,6 +83,7 @@ for shape in $SHAPES; do
 done
 keep_requests
 drop_replies
+replies=dropped
 for _ in $(seq "$REPEATS"); do
 	for shape in $SHAPES; do
 		for server in $usable; do

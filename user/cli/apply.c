@@ -69,7 +69,8 @@ static void give_listener(struct listener *l)
 	/* what the kernel reports is no part of a request */
 	l->given &= ~(GIVEN(SLUICE_A_LISTENER_ID) | GIVEN(SLUICE_A_LISTENER_ADOPTED) |
 		      GIVEN(SLUICE_A_LISTENER_GENERATION) | GIVEN(SLUICE_A_LISTENER_RULES) |
-		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED));
+		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED) |
+		      GIVEN(SLUICE_A_LISTENER_CLASSIFIER_ID) | GIVEN(SLUICE_A_LISTENER_BAD_VERDICTS));
 }
 
 static void strip_out(struct group *g)

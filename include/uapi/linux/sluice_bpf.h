@@ -27,6 +27,17 @@ enum sluice_xdp_pass {
 	__SLUICE_XDP_PASS_MAX
 };
 
+/*
+ * What a classifier returns: a BPF program of type socket filter, set on a UDP listener, that looks
+ * at each message in front of the rules. The context's data begin at the message.
+ */
+/* number of the rule that applies; 0: the rules decide */
+#define SLUICE_VERDICT_RULE	0x00ffffffU
+/* 0: the rule's own priority; 1 + priority else */
+#define SLUICE_VERDICT_PRIO	0x07000000U
+#define SLUICE_VERDICT_KEY	0x08000000U	/* cb[0] is the hash of the steering key */
+#define SLUICE_VERDICT_ALL	0x0fffffffU	/* a verdict with another bit is impossible */
+
 /* Second argument of sluice_xdp_request(). */
 struct sluice_xdp_opts {
 	__u32 flags;	/* in: 0; unknown ones are refused */
