@@ -43,7 +43,6 @@ static void read_peer(const struct sluice_req *r, struct peer *p)
 	const struct sk_buff *req = r->skb;
 	const struct udphdr *uh = udp_hdr(req);
 
-	memset(p, 0, sizeof(*p)); /* it is compared as a whole */
 	p->sport = uh->dest;
 	p->dport = uh->source;
 	p->ifindex = r->ifindex;
@@ -61,6 +60,17 @@ static void read_peer(const struct sluice_req *r, struct peer *p)
 		    ipv4_is_multicast(p->v4.saddr) || ipv4_is_lbcast(p->v4.saddr))
 			p->v4.saddr = 0;
 	}
+}
+
+static bool same_peer(const struct peer *a, const struct peer *b)
+{
+	if (a->sport != b->sport || a->dport != b->dport || a->ifindex != b->ifindex ||
+	    a->v6 != b->v6)
+		return false;
+	if (a->v6)
+		return ipv6_addr_equal(&a->a6.saddr, &b->a6.saddr) &&
+		       ipv6_addr_equal(&a->a6.daddr, &b->a6.daddr);
+	return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
 }
 
 /*
@@ -289,6 +299,28 @@ static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry
 }
 #endif
 
+/* Ask the routing tables, and keep the answer in entry @i. @ref: as for route_get(). */
+static noinline struct dst_entry *route_fill(struct sluice_listener *l,
+					     struct sluice_routes *routes, u32 i, u32 mark,
+					     struct peer *p, bool *ref)
+{
+	struct peer key = *p;
+	struct dst_entry *dst = route(l, p);
+
+	if (IS_ERR(dst))
+		return dst;
+	/* an address that the route chose is chosen anew each time */
+	*ref = !same_peer(&key, p);
+	if (*ref)
+		return dst;
+	dst_release(routes->entry[i].dst);
+	routes->entry[i].dst = dst;
+	routes->entry[i].key = key;
+	routes->entry[i].mark = mark;
+	routes->entry[i].cookie = route_cookie(dst, p);
+	return dst;
+}
+
 /*
  * The route to a peer, from the cache if there is one. @ref: the caller has a reference, else the
  * cache keeps one for longer than this section. Chooses our address where the request had none to
@@ -299,7 +331,6 @@ static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_rout
 {
 	const struct sock *sk = READ_ONCE(l->sk);
 	u32 mark = READ_ONCE(sk->sk_mark), i;
-	struct peer key = *p;
 	struct dst_entry *dst;
 
 	*ref = true;
@@ -308,23 +339,10 @@ static struct dst_entry *route_get(struct sluice_listener *l, struct sluice_rout
 	i = route_index(p);
 	dst = routes->entry[i].dst;
 	*ref = false;
-	if (dst && routes->entry[i].mark == mark && !memcmp(&routes->entry[i].key, p, sizeof(*p)) &&
-	    dst_check(dst, routes->entry[i].cookie))
+	if (likely(dst && routes->entry[i].mark == mark && same_peer(&routes->entry[i].key, p) &&
+		   dst_check(dst, routes->entry[i].cookie)))
 		return dst;
-	dst = route(l, p);
-	if (IS_ERR(dst))
-		return dst;
-	/* an address that the route chose is chosen anew each time */
-	if (memcmp(&key, p, sizeof(key))) {
-		*ref = true;
-		return dst;
-	}
-	dst_release(routes->entry[i].dst);
-	routes->entry[i].dst = dst;
-	routes->entry[i].key = key;
-	routes->entry[i].mark = mark;
-	routes->entry[i].cookie = route_cookie(dst, p);
-	return dst;
+	return route_fill(l, routes, i, mark, p, ref);
 }
 
 /**
