@@ -189,6 +189,23 @@ TEST_F(datagrams, so_they_are_on_an_adopted_socket_that_takes_them_in_bulk)
 	close(fd);
 }
 
+/* Does the stack give an ordinary socket what is sent to this address of the machine's own? */
+static bool stack_delivers(struct sockaddr_in6 to)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(RIG_PORT + 1) };
+	int s = socket(AF_INET6, SOCK_DGRAM, 0), c = socket(AF_INET6, SOCK_DGRAM, 0);
+	struct pollfd p = { s, POLLIN, 0 };
+	bool got;
+
+	to.sin6_port = any.sin6_port;
+	/* the way is by loopback: what will arrive is there when sendto() returns */
+	got = !bind(s, (struct sockaddr *)&any, sizeof(any)) &&
+	      sendto(c, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1 && poll(&p, 1, 1000) == 1;
+	close(s);
+	close(c);
+	return got;
+}
+
 TEST_F(datagrams, the_reply_leaves_from_the_address_that_was_asked)
 {
 	static const char *const v4[] = { "127.0.0.1", "127.0.0.2", "127.9.8.7", "10.9.0.1" };
@@ -215,6 +232,13 @@ TEST_F(datagrams, the_reply_leaves_from_the_address_that_was_asked)
 	ASSERT_EQ(0, run("ip link add d0 type dummy && ip link set d0 up && ip addr add fe80::17/64 dev d0 nodad"));
 	inet_pton(AF_INET6, "fe80::17", &ll.sin6_addr);
 	ll.sin6_scope_id = if_nametoindex("d0");
+	/* a new device's routes are not there at once */
+	for (i = 0; i < 20 && !stack_delivers(ll); i++)
+		;
+	if (i == 20) {
+		TH_LOG("fe80::17 of a device is not to be reached from here on this kernel: left out");
+		return;
+	}
 	c = socket(AF_INET6, SOCK_DGRAM, 0);
 	ASSERT_EQ(0, connect(c, (struct sockaddr *)&ll, sizeof(ll)));
 	wrong = echo(self, c, 100);
