@@ -81,7 +81,7 @@ void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome)
 {
 	const struct sluice_listener_conf *conf = rcu_dereference_bh(req->rule->listener->conf);
-	u8 reply[SLUICE_REJECT_MAX];
+	u8 reply[SLUICE_REJECT_MAX] sluice_uninit;
 
 	sluice_req_finish(req, ring, outcome);
 	if (conf->reject_len) {

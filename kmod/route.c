@@ -42,6 +42,17 @@ void sluice_routes_flush(struct sluice_routes *r)
 	}
 }
 
+static bool same_peer(const struct sluice_peer *a, const struct sluice_peer *b)
+{
+	if (a->sport != b->sport || a->dport != b->dport || a->ifindex != b->ifindex ||
+	    a->v6 != b->v6)
+		return false;
+	if (a->v6)
+		return ipv6_addr_equal(&a->a6.saddr, &b->a6.saddr) &&
+		       ipv6_addr_equal(&a->a6.daddr, &b->a6.daddr);
+	return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
+}
+
 static u32 route_index(const struct sluice_peer *p)
 {
 	u32 addr = p->v6 ? (__force u32)p->a6.daddr.s6_addr32[3] : (__force u32)p->v4.daddr;
@@ -123,6 +134,31 @@ static struct dst_entry *route(struct sluice_listener *l, struct sluice_peer *p)
 #endif
 
 /*
+ * Ask the routing tables, and keep the answer in entry @i. @ref: as for sluice_route_get(). A
+ * function of its own, so that its copy of the key costs nothing where the cache has the route.
+ */
+static noinline struct dst_entry *route_fill(struct sluice_listener *l,
+					     struct sluice_routes *routes, u32 i, u32 mark,
+					     struct sluice_peer *p, bool *ref)
+{
+	struct sluice_peer key = *p;
+	struct dst_entry *dst = route(l, p);
+
+	if (IS_ERR(dst))
+		return dst;
+	/* an address that the route chose is chosen anew each time */
+	*ref = !same_peer(&key, p);
+	if (*ref)
+		return dst;
+	dst_release(routes->entry[i].dst);
+	routes->entry[i].dst = dst;
+	routes->entry[i].key = key;
+	routes->entry[i].mark = mark;
+	routes->entry[i].cookie = route_cookie(dst, p);
+	return dst;
+}
+
+/*
  * The route to a peer, from the cache if there is one. @ref: the caller has a reference, else the
  * cache keeps one for longer than this section. Chooses our address where the request had none to
  * answer from.
@@ -132,7 +168,6 @@ struct dst_entry *sluice_route_get(struct sluice_listener *l, struct sluice_rout
 {
 	const struct sock *sk = READ_ONCE(l->sk);
 	u32 mark = READ_ONCE(sk->sk_mark), i;
-	struct sluice_peer key = *p;
 	struct dst_entry *dst;
 
 	*ref = true;
@@ -141,22 +176,8 @@ struct dst_entry *sluice_route_get(struct sluice_listener *l, struct sluice_rout
 	i = route_index(p);
 	dst = routes->entry[i].dst;
 	*ref = false;
-	if (dst && routes->entry[i].mark == mark && !memcmp(&routes->entry[i].key, p, sizeof(*p)) &&
-	    dst_check(dst, routes->entry[i].cookie))
+	if (likely(dst && routes->entry[i].mark == mark && same_peer(&routes->entry[i].key, p) &&
+		   dst_check(dst, routes->entry[i].cookie)))
 		return dst;
-	dst = route(l, p);
-	if (IS_ERR(dst))
-		return dst;
-	/* an address that the route chose is chosen anew each time */
-	if (memcmp(&key, p, sizeof(key))) {
-		*ref = true;
-		return dst;
-	}
-	dst_release(routes->entry[i].dst);
-	routes->entry[i].dst = dst;
-	routes->entry[i].key = key;
-	routes->entry[i].mark = mark;
-	routes->entry[i].cookie = route_cookie(dst, p);
-	return dst;
+	return route_fill(l, routes, i, mark, p, ref);
 }
-

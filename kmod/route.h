@@ -11,7 +11,7 @@ struct sluice_routes;
 
 /*
  * Where a reply goes and where it comes from, read from the request before its
- * bytes are used again. Compared as a whole: clear it first.
+ * bytes are used again. Of the addresses only what @v6 says is set and compared.
  */
 struct sluice_peer {
 	bool v6;

@@ -189,7 +189,7 @@ static void free_slots(struct sluice_ring *ring, const struct answer *a, u32 n)
 /* One section: up to @max entries from request to wire, then what waited for their slots. */
 static u32 run_section(struct sluice_ring *ring, u32 max)
 {
-	struct answer a[BATCH];
+	struct answer a[BATCH] sluice_uninit;
 	u32 i, n;
 	u64 now;
 

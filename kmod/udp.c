@@ -21,24 +21,12 @@
  */
 #define ENCAP_TYPE 0x5c
 
-/*
- * Lay out the first bytes of the payload and the sender's address for the classifier.
- * Return: 0 or -EFAULT if the skb is shorter than it says.
- */
-static int describe(const struct sk_buff *skb, struct sluice_msg *msg, u8 *buf, u32 depth)
+/* What the classifier sees of a datagram; only the linear part of its bytes. */
+static void describe(const struct sk_buff *skb, struct sluice_msg *msg)
 {
-	u32 linear = skb_headlen(skb) - SLUICE_UDP_HLEN;
-
 	msg->len = skb->len - SLUICE_UDP_HLEN;
-	depth = min(msg->len, depth);
 	msg->data = skb->data + SLUICE_UDP_HLEN;
-	msg->avail = min(linear, msg->len);
-	if (unlikely(linear < depth)) {
-		if (skb_copy_bits(skb, SLUICE_UDP_HLEN, buf, depth))
-			return -EFAULT;
-		msg->data = buf;
-		msg->avail = depth;
-	}
+	msg->avail = min(skb_headlen(skb) - SLUICE_UDP_HLEN, msg->len);
 	if (skb->protocol == htons(ETH_P_IP)) {
 		msg->family = 4;
 		memcpy(msg->saddr, &ip_hdr(skb)->saddr, 4);
@@ -46,7 +34,6 @@ static int describe(const struct sk_buff *skb, struct sluice_msg *msg, u8 *buf, 
 		msg->family = 6;
 		memcpy(msg->saddr, &ipv6_hdr(skb)->saddr, 16);
 	}
-	return 0;
 }
 
 /* The device a message came by; what this machine sends to itself came by the one it is about. */
@@ -72,6 +59,23 @@ static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct
 }
 
 /*
+ * The first bytes of the datagram are in pieces: the classifier gets a copy. A function of its own,
+ * since kernels that clear the stack would clear the copy's room for every datagram.
+ */
+static noinline bool take_scattered(struct sluice_listener *l, struct sluice_msg *msg,
+				    struct sk_buff *skb)
+{
+	u8 buf[SLUICE_DEPTH_MAX];
+
+	msg->avail = min_t(u32, msg->len, SLUICE_DEPTH_MAX);
+	/* shorter than it says: the stack may have it */
+	if (skb_copy_bits(skb, SLUICE_UDP_HLEN, buf, msg->avail))
+		return false;
+	msg->data = buf;
+	return take(l, msg, skb);
+}
+
+/*
  * The socket's encapsulation hook: routing, firewall, socket lookup and checksum are done.
  * skb->data is the UDP header.
  * Context: softirq. Return: 0 taken, 1 the socket shall have it.
@@ -79,13 +83,13 @@ static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct
 static int encap_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct sluice_listener *l = rcu_dereference_sk_user_data(sk);
-	u8 buf[SLUICE_DEPTH_MAX];
 	struct sluice_msg msg;
 
 	if (unlikely(!l || !pskb_may_pull(skb, SLUICE_UDP_HLEN)))
 		return 1;
-	if (unlikely(describe(skb, &msg, buf, SLUICE_DEPTH_MAX)))
-		return 1;
+	describe(skb, &msg);
+	if (unlikely(msg.avail < min_t(u32, msg.len, SLUICE_DEPTH_MAX)))
+		return take_scattered(l, &msg, skb) ? 0 : 1;
 	return take(l, &msg, skb) ? 0 : 1;
 }
 

@@ -21,7 +21,6 @@ static void read_peer(const struct sluice_req *r, struct sluice_peer *p)
 	const struct sk_buff *req = r->skb;
 	const struct udphdr *uh = udp_hdr(req);
 
-	memset(p, 0, sizeof(*p)); /* it is compared as a whole */
 	p->sport = uh->dest;
 	p->dport = uh->source;
 	p->ifindex = r->ifindex;

@@ -183,7 +183,7 @@ int sluice_ruleset_match(const struct sluice_ruleset *rs, const struct sluice_ms
 	const struct sluice_shape *shape = rs->shapes;
 	const struct sluice_shape *end = shape + rs->nshapes;
 	u32 best = U32_MAX, value;
-	struct lookup lu;
+	struct lookup lu sluice_uninit;
 
 	lookup_init(&lu, rs, msg);
 	for (; shape < end && shape->best < best; shape++) {

@@ -6,6 +6,19 @@
 #ifndef SLUICE_CORE_PORT_H
 #define SLUICE_CORE_PORT_H
 
+/*
+ * A large variable of which only what was written is read. Kernels built to clear the stack
+ * (INIT_STACK_ALL_ZERO, Debian's are) would else clear it all for each request.
+ */
+#ifdef __has_attribute
+#if __has_attribute(uninitialized)
+#define sluice_uninit __attribute__((uninitialized))
+#endif
+#endif
+#ifndef sluice_uninit
+#define sluice_uninit
+#endif
+
 #ifdef __KERNEL__
 
 #include <linux/types.h>
