@@ -96,7 +96,7 @@ def loss():
 	with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
 		free.bind(("127.0.0.1", 0))
 		target = "127.0.0.1:%d" % free.getsockname()[1]
-	status, js = load(target, "--timeout", "100ms")
+	status, js = load(target, "--timeout", "1s")
 	check(status == 4 and js["unreachable"] > 0 and js["lost"] == js["sent"], "nobody there: unreachable, all lost", js)
 
 
@@ -219,6 +219,32 @@ def with_memcached():
 	stop_all()
 
 
+def reordered():
+	"""Datagrams of one answer that overtake each other: what was sent is found, whatever came first."""
+	def value(key):
+		text = bytes(97 + (key * 7 + i) % 26 for i in range(10))
+		return b"VALUE key%09d %d 10\r\n%s\r\n" % (key, key & 0xffff, text)
+
+	def answers(order, lost=()):
+		def act(n, data):
+			parts = [value(int(k[3:])) for i, k in enumerate(data[8:].split()[1:]) if i not in lost] + [b"END\r\n"]
+			return [data[:2] + b"\0\0\0\1\0\0" + parts[i] for i in order]
+		return act
+
+	argv = ("--protocol", "memcached", "--keys", "500", "--multi-get", "3", "--get-ratio", "1", "--no-preload", "--value-size", "10")
+	for order, what in (((3, 0, 1, 2), "END first"), ((2, 3, 0, 1), "END in between"), ((2, 0, 1, 3), "the last value first")):
+		with Server(answers(order)) as s:
+			status, js = load(s.target, *argv)
+			equal((status, js["answered"], js["wrong"], js["hits"], js["misses"], js["duplicates"]), (0, 200, 0, 600, 0, 0),
+			      "%s: every key was found" % what)
+	with Server(answers((2, 0, 1), lost=(1,))) as s:
+		js = load(s.target, *argv)[1]
+		equal((js["hits"], js["misses"], js["duplicates"]), (400, 200, 0), "a key without a value is a miss")
+	with Server(answers((0, 2, 1, 1), lost=(1,))) as s:
+		js = load(s.target, *argv)[1]
+		equal((js["hits"], js["misses"], js["duplicates"]), (400, 200, 200), "the same value again finds nothing more")
+
+
 def progress():
 	with Server(lambda n, data: [data]) as s:
 		master, slave = pty.openpty()
@@ -269,5 +295,6 @@ refused()
 lateness()
 dropped()
 with_memcached()
+reordered()
 progress()
 done()

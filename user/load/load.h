@@ -73,8 +73,10 @@ struct flight {
 	u32 seq;
 	u32 key;		/* memcached: first key */
 	u16 keys;		/* memcached: number of keys; 0 for a set */
-	u16 next;		/* memcached: keys before this one were found or are not there */
+	u16 next;		/* memcached: the key whose value is likely to come next */
 	u16 found;		/* memcached: keys found so far */
+	u64 had[2];		/* memcached: which, a bit each */
+	bool ended;		/* memcached: END has come, keys not found were counted as misses */
 	u8 state;
 	bool counted;		/* scheduled within the measured time */
 	struct assembly *parts;	/* of a reply in several datagrams */
@@ -155,6 +157,7 @@ struct worker {
  * @build: writes the request @f (seq is set) into @buf, notes in @f what to expect; returns its bytes
  * @identify: the low bits of the sequence number that a reply carries, under @mask; false if it carries none
  * @judge: compares a reply with what @f expects
+ * @more: may be NULL; takes what comes for a request that had its answer. False if it is not a part of that answer
  * @prepare: before the run; 0, or -errno after a message on stderr
  */
 struct proto {
@@ -163,6 +166,7 @@ struct proto {
 	u32 (*build)(struct worker *w, struct flight *f, u8 *buf);
 	bool (*identify)(const struct options *opt, const u8 *buf, u32 len, u32 *seq, u32 *mask);
 	enum verdict (*judge)(struct worker *w, struct flight *f, const u8 *buf, u32 len);
+	bool (*more)(struct worker *w, struct flight *f, const u8 *buf, u32 len);
 	int (*prepare)(const struct options *opt, char *error, size_t room);
 	u32 (*request_max)(const struct options *opt);
 };

@@ -120,6 +120,8 @@ static u32 mc_build(struct worker *w, struct flight *f, u8 *buf)
 
 	f->key = (u32)rng_below(&w->rng, opt->keys);
 	f->next = f->found = 0;
+	f->had[0] = f->had[1] = 0;
+	f->ended = false;
 	f->keys = rng_unit(&w->rng) <= opt->get_ratio ? (u16)opt->multi_get : 0;
 	if (!f->keys)
 		return put_set(buf, (u16)f->seq, f->key, (u32)opt->value_size);
@@ -158,33 +160,61 @@ static u32 match_value(const u8 *p, u32 len, u32 key, u32 size)
 }
 
 /*
+ * Values of keys that were asked for and have not come yet, as many as there are; the bytes used. A server sends them in
+ * the order of the keys, but datagrams may overtake each other.
+ */
+static u32 take_values(struct worker *w, struct flight *f, const u8 *p, u32 len)
+{
+	u32 used = 0, tried = 0, n, i;
+
+	while (tried < f->keys && starts(p + used, len - used, "VALUE ", 6)) {
+		i = (f->next + tried++) % f->keys;
+		if (f->had[i / 64] >> i % 64 & 1)
+			continue;
+		n = match_value(p + used, len - used, (u32)((f->key + i) % w->opt->keys), (u32)w->opt->value_size);
+		if (!n)
+			continue;
+		f->had[i / 64] |= 1ull << i % 64;
+		f->next = (u16)((i + 1) % f->keys);
+		f->found++;
+		used += n;
+		tried = 0;
+	}
+	return used;
+}
+
+/*
  * The answer, or the next part of it: memcached 1.6 sends a datagram for each key, each as if it were the only one, and
  * END with the last.
  */
 static enum verdict judge_get(struct worker *w, struct flight *f, const u8 *p, u32 len)
 {
-	u32 size = (u32)w->opt->value_size;
-	u32 i, n;
+	u32 n = take_values(w, f, p, len);
 
-	/* values come in the order of the keys; keys that are not there are left out */
-	for (i = f->next; i < f->keys; i++) {
-		n = match_value(p, len, (u32)((f->key + i) % w->opt->keys), size);
-		if (!n)
-			continue;
-		p += n;
-		len -= n;
-		f->found++;
-		f->next = (u16)(i + 1);
-	}
-	if (!len)
+	if (n && n == len)
 		return VERDICT_PARTIAL;
-	if (len != 5 || memcmp(p, "END\r\n", 5))
+	if (len - n != 5 || memcmp(p + n, "END\r\n", 5))
 		return VERDICT_WRONG;
+	f->ended = true;
 	if (f->counted) {
 		WRITE_ONCE(w->counts.hits, w->counts.hits + f->found);
 		WRITE_ONCE(w->counts.misses, w->counts.misses + f->keys - f->found);
 	}
 	return VERDICT_ANSWERED;
+}
+
+/* Values that END has overtaken were counted as misses. */
+static bool mc_more(struct worker *w, struct flight *f, const u8 *buf, u32 len)
+{
+	u32 before = f->found;
+
+	if (!f->ended || len <= FRAME || get16(buf + 4) != 1 || take_values(w, f, buf + FRAME, len - FRAME) != len - FRAME)
+		return false;
+	if (f->counted) {
+		WRITE_ONCE(w->counts.hits, w->counts.hits + f->found - before);
+		WRITE_ONCE(w->counts.misses, w->counts.misses - (f->found - before));
+	}
+	return true;
 }
 
 static enum verdict judge_text(struct worker *w, struct flight *f, const u8 *p, u32 len)
@@ -376,6 +406,7 @@ const struct proto proto_memcached = {
 	.build = mc_build,
 	.identify = mc_identify,
 	.judge = mc_judge,
+	.more = mc_more,
 	.prepare = mc_prepare,
 	.request_max = mc_request_max,
 };

@@ -214,7 +214,8 @@ static void take(struct worker *w, struct channel *c, const u8 *buf, u32 len, u6
 		return;
 	}
 	if (f->state != FLIGHT_PENDING) {
-		late_reply(w, f);
+		if (f->state != FLIGHT_SETTLED || !w->opt->proto->more || !w->opt->proto->more(w, f, buf, len))
+			late_reply(w, f);
 		return;
 	}
 	if (now >= f->due_ns + w->opt->timeout_ns) {
