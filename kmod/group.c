@@ -223,6 +223,33 @@ struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *
 	return class;
 }
 
+/**
+ * sluice_group_drafts() - what becomes of the classes that were made for a rule set
+ * @sn: namespace; sluice_mutex is held
+ * @keep: the set was installed; else it was refused, no section has seen them, and they go
+ *
+ * Classes are appended, so those of one set are the last ones of their group.
+ */
+void sluice_group_drafts(struct sluice_net *sn, bool keep)
+{
+	struct sluice_group *g;
+
+	lockdep_assert_held(&sluice_mutex);
+	list_for_each_entry(g, &sn->groups, list) {
+		u32 i = g->nclasses;
+
+		while (i && g->class[i - 1]->draft) {
+			i--;
+			g->class[i]->draft = false;
+			if (!keep) {
+				class_free(g->class[i]);
+				g->class[i] = NULL;
+				g->nclasses = i;
+			}
+		}
+	}
+}
+
 static void group_free(struct sluice_group *g)
 {
 	u32 i;

@@ -246,6 +246,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 {
 	const char *name = tb[SLUICE_A_RULE_CLASS] ? nla_data(tb[SLUICE_A_RULE_CLASS]) : "default";
 	struct sluice_group *g;
+	u32 nclasses;
 
 	if (!tb[SLUICE_A_RULE_ACTION]) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "rule has no action");
@@ -274,6 +275,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_GROUP], "no such group: add it first");
 		return -ENOENT;
 	}
+	nclasses = g->nclasses;
 	to->class = sluice_group_class_get(g, name, extack);
 	if (IS_ERR(to->class)) {
 		int err = PTR_ERR(to->class);
@@ -281,6 +283,8 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		to->class = NULL;
 		return err;
 	}
+	if (g->nclasses > nclasses)
+		to->class->draft = true;
 	g->users++;
 	return 0;
 }
@@ -503,6 +507,7 @@ int sluice_rules_install(struct sluice_listener *l, const struct nlmsghdr *nlh, 
 	}
 	stats_unkeep(l, NULL);
 	rules = rules_create(l, nlh, hdrlen, n, extack);
+	sluice_group_drafts(l->sn, !IS_ERR(rules));
 	if (IS_ERR(rules)) {
 		stats_unkeep(l, old);
 		stats_retire(l);

@@ -67,7 +67,7 @@
  * group: listed by name; users counts rules, defaults and rings (under sluice_mutex); sections
  *   reach it only through those. Freed when users is 0, after a grace period and the end of its
  *   sweep.
- * class: as long as its group.
+ * class: as long as its group, once a rule set that names it was installed.
  * ring: its open file. In group->rings (RCU) while it takes requests. Detach: out of the set;
  *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
  *   group let go. Freed when the file is released, after its thread has ended.
@@ -132,6 +132,7 @@ struct sluice_class {
 	struct sluice_counters __percpu *cnt;
 	struct sluice_hists __percpu *hist;
 	u16 id;
+	bool draft; /* control: made for a rule set that is not installed yet */
 	char name[SLUICE_NAME_LEN];
 	struct sluice_ledger ledger;
 };
@@ -441,6 +442,7 @@ int sluice_group_configure(struct sluice_group *g, struct nlattr **tb,
 void sluice_group_destroy(struct sluice_group *g);
 struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *name,
 					    struct netlink_ext_ack *extack);
+void sluice_group_drafts(struct sluice_net *sn, bool keep);
 int sluice_group_rings_add(struct sluice_group *g, struct sluice_ring *ring);
 void sluice_group_rings_remove(struct sluice_group *g, struct sluice_ring *ring);
 const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g);

@@ -120,7 +120,14 @@ def rules():
 	refused("rule add l 1 length 9-2 drop", ["length range is empty", "attribute rule 1 match 1)"])
 	refused("rule add l 1 text 0 ab bytes 4/2 mask 0x0f = 0x10 drop", ["bits outside the mask", "attribute rule 1 match 2)"])
 	refused("rule add l 1 src 10.0.0.1/8 drop", ["clear them", "attribute rule 1 match 1)"])
-	equal(slj("rule show l")[0]["generation"], generation + 1, "what is refused changes nothing")
+	classes = only(slj("group show"), name="g")["class"]
+	refused("rule add l 1 length 9-2 group g class ghost", ["length range is empty"])
+	refused("rule add l 10 group g class ghost", ["has a rule 10"])
+	equal((slj("rule show l")[0]["generation"], only(slj("group show"), name="g")["class"]), (generation + 1, classes),
+	      "what is refused changes nothing, and leaves no class")
+	done_by("rule add l 40 order 9 group g class ghost")
+	equal(only(slj("group show"), name="g")["class"], classes + ["ghost"], "what is not refused does")
+	done_by("rule del l 40")
 	done_by("rule del l 20 30")
 	equal([r["id"] for r in slj("rule show l")[0]["rules"]], [10], "del removes several")
 	done_by("rule flush l")
