@@ -3,6 +3,7 @@
 #include <linux/random.h>
 #include <net/genetlink.h>
 
+#include "nl.h"
 #include "policy.h"
 #include "sluice.h"
 
@@ -99,6 +100,15 @@ static int conf_owner(struct sluice_group_conf *c, struct nlattr **tb,
 	return 0;
 }
 
+static int conf_times(const struct sluice_policy *p, const struct nlattr *at,
+		      struct netlink_ext_ack *extack)
+{
+	if (p->target <= SLUICE_HOLD_NS_MAX && p->interval <= SLUICE_HOLD_NS_MAX)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, at, "target and interval are at most an hour");
+	return -ERANGE;
+}
+
 static void conf_default(struct sluice_group_conf *c)
 {
 	c->key.token.delim = ' ';
@@ -111,24 +121,65 @@ static void conf_default(struct sluice_group_conf *c)
 		c->uid = GLOBAL_ROOT_UID;
 }
 
-static void window_apply(struct sluice_ring *ring, u32 window)
+/* Options of one class, a nest "class". */
+static int conf_class(struct sluice_group *g, struct sluice_group_conf *c,
+		      const struct nlattr *nest, struct netlink_ext_ack *extack)
 {
-	spin_lock_bh(&ring->lock);
-	ring->slots.window = window ? min(window, ring->slots.total) : ring->slots.total;
-	spin_unlock_bh(&ring->lock);
+	struct nlattr *tb[SLUICE_A_CLASS_MAX + 1];
+	struct sluice_policy *p;
+	struct sluice_class *class;
+	u32 shed;
+	int err;
+
+	err = nla_parse_nested(tb, SLUICE_A_CLASS_MAX, nest, sluice_class_policy, extack);
+	if (!err)
+		err = sluice_nl_name_check(tb[SLUICE_A_CLASS_NAME], extack);
+	if (err)
+		return err;
+	class = sluice_group_class_get(g, nla_data(tb[SLUICE_A_CLASS_NAME]), extack);
+	if (IS_ERR(class))
+		return PTR_ERR(class);
+	p = &c->class_policy[class->id];
+	shed = p->shed;
+	u64_from(tb[SLUICE_A_CLASS_TARGET_NS], &p->target);
+	u64_from(tb[SLUICE_A_CLASS_INTERVAL_NS], &p->interval);
+	u32_from(tb[SLUICE_A_CLASS_CAP], &p->cap);
+	u32_from(tb[SLUICE_A_CLASS_SHED], &shed);
+	p->shed = shed;
+	return conf_times(p, nest, extack);
+}
+
+/* What the queue discipline is told: of the group, and of classes. */
+static int conf_overload(struct sluice_group *g, struct sluice_group_conf *c, struct nlattr **tb,
+			 const struct nlmsghdr *nlh, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *attr;
+	int rem, err;
+
+	u64_from(tb[SLUICE_A_GROUP_TARGET_NS], &c->policy.target);
+	u64_from(tb[SLUICE_A_GROUP_INTERVAL_NS], &c->policy.interval);
+	if (tb[SLUICE_A_GROUP_ORDER])
+		c->policy.fifo = nla_get_u32(tb[SLUICE_A_GROUP_ORDER]) == SLUICE_ORDER_FIFO;
+	err = conf_times(&c->policy, tb[SLUICE_A_GROUP_TARGET_NS], extack);
+	nlmsg_for_each_attr(attr, nlh, GENL_HDRLEN, rem)
+		if (!err && nla_type(attr) == SLUICE_A_GROUP_CLASS_CONF)
+			err = conf_class(g, c, attr, extack);
+	return err;
 }
 
 /**
  * sluice_group_configure() - set options; what @tb does not name stays
  * @g: group; sluice_mutex is held
  * @tb: attributes
+ * @nlh: the message they came in, for those that repeat
  * @extack: why not
  *
- * Requests that wait already are not measured against lowered limits.
+ * Requests that wait already are not measured against lowered limits. A class that is named first
+ * here stays even if something else is refused.
  *
  * Context: may sleep. Return: 0 or -errno, nothing changed then.
  */
-int sluice_group_configure(struct sluice_group *g, struct nlattr **tb,
+int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, const struct nlmsghdr *nlh,
 			   struct netlink_ext_ack *extack)
 {
 	struct sluice_group_conf *old =
@@ -164,9 +215,15 @@ int sluice_group_configure(struct sluice_group *g, struct nlattr **tb,
 	err = conf_owner(c, tb, extack);
 	if (err)
 		goto err;
+	err = conf_overload(g, c, tb, nlh, extack);
+	if (err)
+		goto err;
 	rcu_assign_pointer(g->conf, c);
 	list_for_each_entry(ring, &g->members, member)
-		window_apply(ring, c->window);
+		sluice_ring_window_set(ring, c->window);
+	local_bh_disable();
+	sluice_limits_refresh(g);
+	local_bh_enable();
 	if (old) {
 		kfree_rcu(old, rcu);
 		sluice_backlog_run(g);
@@ -219,7 +276,9 @@ struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *
 		class_free(class);
 		return ERR_PTR(-ENOMEM);
 	}
+	spin_lock_bh(&g->lock);
 	g->class[g->nclasses++] = class;
+	spin_unlock_bh(&g->lock);
 	return class;
 }
 
@@ -254,6 +313,7 @@ static void group_free(struct sluice_group *g)
 {
 	u32 i;
 
+	sluice_queue_fini(&g->backlog.q);
 	for (i = 0; i < g->nclasses; i++)
 		class_free(g->class[i]);
 	kfree(rcu_dereference_protected(g->rings, true));
@@ -262,7 +322,7 @@ static void group_free(struct sluice_group *g)
 }
 
 struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **tb,
-					 struct netlink_ext_ack *extack)
+					 const struct nlmsghdr *nlh, struct netlink_ext_ack *extack)
 {
 	const char *name = nla_data(tb[SLUICE_A_GROUP_NAME]);
 	struct sluice_class *class;
@@ -281,7 +341,9 @@ struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **
 	strscpy(g->name, name, sizeof(g->name));
 	INIT_LIST_HEAD(&g->members);
 	g->seed = get_random_u32();
-	sluice_backlog_init(g);
+	err = sluice_backlog_init(g);
+	if (err)
+		goto err;
 	none = kzalloc(sizeof(*none), GFP_KERNEL_ACCOUNT);
 	err = -ENOMEM;
 	if (!none)
@@ -291,7 +353,7 @@ struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **
 	err = PTR_ERR_OR_ZERO(class);
 	if (err)
 		goto err;
-	err = sluice_group_configure(g, tb, extack);
+	err = sluice_group_configure(g, tb, nlh, extack);
 	if (err)
 		goto err;
 	g->id = ++sn->next_id;

@@ -61,6 +61,14 @@ const struct nla_policy sluice_rules_policy[SLUICE_A_RULES_MAX + 1] = {
 	[SLUICE_A_RULES_RULE] = NLA_POLICY_NESTED(sluice_rule_policy),
 };
 
+const struct nla_policy sluice_class_policy[SLUICE_A_CLASS_MAX + 1] = {
+	[SLUICE_A_CLASS_NAME] = NAME_POLICY,
+	[SLUICE_A_CLASS_TARGET_NS] = {.type = NLA_U64},
+	[SLUICE_A_CLASS_INTERVAL_NS] = {.type = NLA_U64},
+	[SLUICE_A_CLASS_CAP] = NLA_POLICY_MAX(NLA_U32, SLUICE_RINGS_MAX),
+	[SLUICE_A_CLASS_SHED] = NLA_POLICY_MAX(NLA_U32, U8_MAX),
+};
+
 const struct nla_policy sluice_group_policy[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_NAME] = NAME_POLICY,
 	[SLUICE_A_GROUP_STEERING] = NLA_POLICY_MAX(NLA_U32, __SLUICE_STEERING_MAX - 1),
@@ -78,6 +86,10 @@ const struct nla_policy sluice_group_policy[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_OWNER_UID] = {.type = NLA_U32},
 	[SLUICE_A_GROUP_OWNER_GID] = {.type = NLA_U32},
 	[SLUICE_A_GROUP_MAX_RINGS] = NLA_POLICY_RANGE(NLA_U32, 1, SLUICE_RINGS_MAX),
+	[SLUICE_A_GROUP_TARGET_NS] = {.type = NLA_U64},
+	[SLUICE_A_GROUP_INTERVAL_NS] = {.type = NLA_U64},
+	[SLUICE_A_GROUP_ORDER] = NLA_POLICY_MAX(NLA_U32, __SLUICE_ORDER_MAX - 1),
+	[SLUICE_A_GROUP_CLASS_CONF] = NLA_POLICY_NESTED(sluice_class_policy),
 };
 
 const struct nla_policy sluice_ring_policy[SLUICE_A_RING_MAX + 1] = {

@@ -38,7 +38,7 @@ int sluice_nl_group_new(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	mutex_lock(&sluice_mutex);
-	g = sluice_group_create(sluice_nl_net(info), info->attrs, info->extack);
+	g = sluice_group_create(sluice_nl_net(info), info->attrs, info->nlhdr, info->extack);
 	mutex_unlock(&sluice_mutex);
 	return PTR_ERR_OR_ZERO(g);
 }
@@ -53,7 +53,9 @@ int sluice_nl_group_set(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	mutex_lock(&sluice_mutex);
 	g = group_from(info);
-	err = PTR_ERR_OR_ZERO(g) ?: sluice_group_configure(g, info->attrs, info->extack);
+	err = PTR_ERR_OR_ZERO(g);
+	if (!err)
+		err = sluice_group_configure(g, info->attrs, info->nlhdr, info->extack);
 	mutex_unlock(&sluice_mutex);
 	return err;
 }
@@ -100,12 +102,39 @@ static int put_owner(struct sk_buff *msg, const struct sluice_group_conf *c)
 		       0;
 }
 
+/* Policies of classes that have one. */
+static int put_classes(struct sk_buff *msg, const struct sluice_group *g,
+		       const struct sluice_group_conf *c)
+{
+	struct nlattr *nest;
+	u32 i;
+
+	for (i = 0; i < g->nclasses; i++) {
+		const struct sluice_policy *p = &c->class_policy[i];
+
+		if (nla_put_string(msg, SLUICE_A_GROUP_CLASS, g->class[i]->name))
+			return -EMSGSIZE;
+		if (!p->target && !p->interval && !p->cap && !p->shed)
+			continue;
+		nest = nla_nest_start(msg, SLUICE_A_GROUP_CLASS_CONF);
+		if (!nest || nla_put_string(msg, SLUICE_A_CLASS_NAME, g->class[i]->name) ||
+		    nla_put_u64_64bit(msg, SLUICE_A_CLASS_TARGET_NS, p->target,
+				      SLUICE_A_CLASS_PAD) ||
+		    nla_put_u64_64bit(msg, SLUICE_A_CLASS_INTERVAL_NS, p->interval,
+				      SLUICE_A_CLASS_PAD) ||
+		    nla_put_u32(msg, SLUICE_A_CLASS_CAP, p->cap) ||
+		    nla_put_u32(msg, SLUICE_A_CLASS_SHED, p->shed))
+			return -EMSGSIZE;
+		nla_nest_end(msg, nest);
+	}
+	return 0;
+}
+
 static int group_fill(struct sk_buff *msg, struct sluice_group *g)
 {
 	const struct sluice_group_conf *c = sluice_group_conf(g);
 	const struct sluice_rings *set =
 		rcu_dereference_protected(g->rings, lockdep_is_held(&sluice_mutex));
-	u32 i;
 
 	if (nla_put_string(msg, SLUICE_A_GROUP_NAME, g->name) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_ID, g->id) ||
@@ -121,12 +150,15 @@ static int group_fill(struct sk_buff *msg, struct sluice_group *g)
 	    nla_put_u32(msg, SLUICE_A_GROUP_RINGS, set->n) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_WAITING, atomic_read(&g->waiting)) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_WAITING_BYTES, atomic64_read(&g->waiting_bytes),
-			      SLUICE_A_GROUP_PAD))
+			      SLUICE_A_GROUP_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_TARGET_NS, c->policy.target,
+			      SLUICE_A_GROUP_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_INTERVAL_NS, c->policy.interval,
+			      SLUICE_A_GROUP_PAD) ||
+	    nla_put_u32(msg, SLUICE_A_GROUP_ORDER,
+			c->policy.fifo ? SLUICE_ORDER_FIFO : SLUICE_ORDER_LIFO))
 		return -EMSGSIZE;
-	for (i = 0; i < g->nclasses; i++)
-		if (nla_put_string(msg, SLUICE_A_GROUP_CLASS, g->class[i]->name))
-			return -EMSGSIZE;
-	return 0;
+	return put_classes(msg, g, c);
 }
 
 int sluice_nl_group_get(struct sk_buff *skb, struct genl_info *info)

@@ -31,7 +31,7 @@ static int ring_fill(struct sk_buff *msg, struct sluice_ring *ring)
 	    nla_put_u64_64bit(msg, SLUICE_A_RING_MEMORY, (u64)ring->mem.npages << PAGE_SHIFT,
 			      SLUICE_A_RING_PAD) ||
 	    nla_put_u32(msg, SLUICE_A_RING_USED, READ_ONCE(ring->slots.used)) ||
-	    nla_put_u32(msg, SLUICE_A_RING_WAITING, READ_ONCE(ring->nwaiting)) ||
+	    nla_put_u32(msg, SLUICE_A_RING_WAITING, READ_ONCE(ring->waiting.q.n)) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_RING_OLDEST_NS, oldest(ring), SLUICE_A_RING_PAD) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_RING_BAD_RESPONSES, READ_ONCE(ring->bad_responses),
 			      SLUICE_A_RING_PAD) ||

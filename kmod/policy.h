@@ -11,6 +11,7 @@ extern const struct nla_policy sluice_rules_policy[SLUICE_A_RULES_MAX + 1];
 extern const struct nla_policy sluice_rule_policy[SLUICE_A_RULE_MAX + 1];
 extern const struct nla_policy sluice_match_policy[SLUICE_A_MATCH_MAX + 1];
 extern const struct nla_policy sluice_group_policy[SLUICE_A_GROUP_MAX + 1];
+extern const struct nla_policy sluice_class_policy[SLUICE_A_CLASS_MAX + 1];
 extern const struct nla_policy sluice_ring_policy[SLUICE_A_RING_MAX + 1];
 extern const struct nla_policy sluice_stats_policy[SLUICE_A_STATS_MAX + 1];
 extern const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1];

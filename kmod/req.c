@@ -185,6 +185,18 @@ void sluice_req_detach(struct sluice_req *req)
 	skb->dev = NULL;
 }
 
+/* Hash of the address it came from, to tell clients apart. Context: any. */
+u32 sluice_req_source(const struct sluice_req *req, u32 seed)
+{
+	const struct sk_buff *skb = req->skb;
+
+	if (req->kind == SLUICE_REQ_KIND_XDP)
+		return sluice_xdp_source(req, seed);
+	if (skb->protocol == htons(ETH_P_IP))
+		return jhash_1word((__force u32)ip_hdr(skb)->saddr, seed);
+	return jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 4, seed);
+}
+
 int sluice_req_cache_init(void)
 {
 	cache = KMEM_CACHE(sluice_req, SLAB_HWCACHE_ALIGN);

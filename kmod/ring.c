@@ -16,7 +16,50 @@ struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot)
 
 bool sluice_ring_has_room(const struct sluice_ring *ring)
 {
-	return READ_ONCE(ring->slots.used) < READ_ONCE(ring->slots.window);
+	return READ_ONCE(ring->slots.used) < READ_ONCE(ring->slots.window) &&
+	       READ_ONCE(ring->work) < READ_ONCE(ring->window.limit);
+}
+
+/* Reserve a slot for @req, if the window has room; the ring's lock is held. */
+static u32 slot_reserve(struct sluice_ring *ring, const struct sluice_req *req)
+{
+	struct sluice_slot_use *use;
+	u64 cost;
+	u32 slot;
+
+	if (!sluice_window_room(&ring->window, ring->work))
+		return SLUICE_SLOTS_NONE;
+	slot = sluice_slots_reserve(&ring->slots, req->len);
+	if (unlikely(slot == SLUICE_SLOTS_NONE))
+		return slot;
+	cost = sluice_demand_service(&req->class->demand);
+	use = &ring->use[slot];
+	use->cost = min_t(u64, cost ?: SLUICE_COST_UNKNOWN, U32_MAX);
+	use->class_id = req->class->id;
+	use->held = req->held;
+	WRITE_ONCE(ring->work, ring->work + use->cost);
+	return slot;
+}
+
+/* Free a slot that is not FREE; the ring's lock is held. Return: what it stood for. */
+struct sluice_slot_use __sluice_ring_slot_free(struct sluice_ring *ring, u32 slot)
+{
+	sluice_slots_free(&ring->slots, slot);
+	WRITE_ONCE(ring->work, ring->work - ring->use[slot].cost);
+	return ring->use[slot];
+}
+
+/* A fixed window of @window requests, or 0: as much as keeps the consumer busy. */
+void sluice_ring_window_set(struct sluice_ring *ring, u32 window)
+{
+	bool fixed;
+
+	spin_lock_bh(&ring->lock);
+	ring->slots.window = window ? min(window, ring->slots.total) : ring->slots.total;
+	fixed = ring->window.limit == SLUICE_WINDOW_OFF;
+	if (!ring->window.limit || fixed != !!window)
+		sluice_window_init(&ring->window, window);
+	spin_unlock_bh(&ring->lock);
 }
 
 static u32 saturate(u64 ns)
@@ -86,21 +129,30 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 	sluice_tx_published(ring);
 }
 
-/* Let a request wait for this very ring; its lock is held. Return: 0, -ENOBUFS, -ENOMEM. */
-static int wait_for_slot(struct sluice_ring *ring, struct sluice_req *req)
+/*
+ * Let a request wait for this very ring, whose lock is held and let go. A function of its own, so
+ * that what it takes out costs nothing where there is room. Return: 0, -ENOBUFS, -ENOMEM.
+ */
+static noinline int wait_for_slot(struct sluice_ring *ring, struct sluice_req *req)
+	__releases(&ring->lock)
 {
+	struct sluice_refused out sluice_uninit;
 	struct sluice_group *g = ring->group;
-	enum sluice_outcome why;
+	int err;
 
-	if (!sluice_backlog_charge(g, sluice_group_conf(g), req, &why)) {
+	out.n = 0;
+	err = __sluice_backlog_add(g, &ring->waiting, req, sluice_now(), &out);
+	if (unlikely(err)) {
 		ring->gap++;
-		ring->gap_reason = why;
-		return why == SLUICE_OUTCOME_REJECTED_MEMORY ? -ENOMEM : -ENOBUFS;
+		ring->gap_reason = err == -ENOMEM ? SLUICE_OUTCOME_REJECTED_MEMORY :
+						    SLUICE_OUTCOME_REJECTED_BACKLOG_FULL;
+	} else {
+		trace_sluice_waiting(req, g, ring);
 	}
-	trace_sluice_waiting(req, g, ring);
-	list_add_tail(&req->node, &ring->waiting[req->prio]);
-	ring->nwaiting++;
-	return 0;
+	spin_unlock(&ring->lock);
+	sluice_backlog_refuse(g, &out);
+	sluice_backlog_arm(g);
+	return err;
 }
 
 /**
@@ -115,54 +167,46 @@ static int wait_for_slot(struct sluice_ring *ring, struct sluice_req *req)
  */
 int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait)
 {
-	u32 len = req->len;
-	bool deadline;
+	int err = 0;
 	u32 slot;
-	int err;
 
 	spin_lock(&ring->lock);
-	if (unlikely(ring->closed)) {
+	if (unlikely(ring->closed))
+		err = -ESHUTDOWN;
+	else if (unlikely(req->len > sluice_slots_max(&ring->slots)))
+		err = -EMSGSIZE;
+	if (unlikely(err)) {
 		spin_unlock(&ring->lock);
-		return -ESHUTDOWN;
-	}
-	if (unlikely(len > sluice_slots_max(&ring->slots))) {
-		spin_unlock(&ring->lock);
-		return -EMSGSIZE;
+		return err;
 	}
 	/* those that wait go first */
-	slot = ring->nwaiting && wait ? SLUICE_SLOTS_NONE : sluice_slots_reserve(&ring->slots, len);
+	slot = ring->waiting.q.n && wait ? SLUICE_SLOTS_NONE : slot_reserve(ring, req);
 	if (likely(slot != SLUICE_SLOTS_NONE)) {
 		spin_unlock(&ring->lock);
 		publish(ring, slot, req);
 		return 0;
 	}
-	deadline = req->deadline;
-	err = wait ? wait_for_slot(ring, req) : -EAGAIN;
+	if (wait)
+		return wait_for_slot(ring, req);
 	spin_unlock(&ring->lock);
-	if (!err && deadline)
-		sluice_backlog_arm(ring->group);
-	return err;
+	return -EAGAIN;
 }
 
 /*
- * Reserve a slot for the head of the ring's own backlog. Return: the request, its slot in @slot, or
- * NULL.
+ * Take the next request of the ring's own backlog, and a slot for it. Return: the request, or NULL.
  */
-static struct sluice_req *waiting_pop(struct sluice_ring *ring, u32 *slot)
+static struct sluice_req *waiting_pop(struct sluice_ring *ring, u32 *slot, u64 now,
+				      struct sluice_refused *out)
 {
 	struct sluice_req *req = NULL;
-	u32 prio;
 
 	spin_lock(&ring->lock);
-	if (ring->nwaiting && !ring->closed) {
-		for (prio = 0; prio < SLUICE_RING_PRIOS && !req; prio++)
-			req = list_first_entry_or_null(&ring->waiting[prio], struct sluice_req,
-						       node);
-		*slot = sluice_slots_reserve(&ring->slots, req->len);
-		if (*slot != SLUICE_SLOTS_NONE) {
-			list_del(&req->node);
-			ring->nwaiting--;
-		} else {
+	if (ring->waiting.q.n && !ring->closed && sluice_ring_has_room(ring))
+		req = __sluice_backlog_pop(&ring->waiting, SLUICE_QUEUE_ALL, now, out);
+	if (req) {
+		*slot = slot_reserve(ring, req);
+		if (*slot == SLUICE_SLOTS_NONE) {
+			sluice_queue_unpop(&ring->waiting.q, &req->wait);
 			req = NULL;
 		}
 	}
@@ -173,7 +217,7 @@ static struct sluice_req *waiting_pop(struct sluice_ring *ring, u32 *slot)
 static void slot_unreserve(struct sluice_ring *ring, u32 slot)
 {
 	spin_lock(&ring->lock);
-	sluice_slots_free(&ring->slots, slot);
+	__sluice_ring_slot_free(ring, slot);
 	spin_unlock(&ring->lock);
 }
 
@@ -181,7 +225,7 @@ static void slot_unreserve(struct sluice_ring *ring, u32 slot)
  * sluice_ring_pull() - after slots became free: publish what waits for them
  * @ring: the caller keeps it alive
  *
- * Context: section. Bounded by the room in the ring and by what is expired or cancelled on the way.
+ * Context: section. Bounded by the room in the ring and by what is refused on the way.
  */
 void sluice_ring_pull(struct sluice_ring *ring)
 {
@@ -191,24 +235,26 @@ void sluice_ring_pull(struct sluice_ring *ring)
 
 	if (!g)
 		return;
-	while (READ_ONCE(ring->nwaiting) && (req = waiting_pop(ring, &slot))) {
-		u64 deadline = req->deadline;
+	while (READ_ONCE(ring->waiting.q.n)) {
+		struct sluice_refused out sluice_uninit;
+		u64 now = sluice_now();
 
-		if (!sluice_req_settle(req, g)) {
+		out.n = 0;
+		req = waiting_pop(ring, &slot, now, &out);
+		sluice_backlog_refuse(g, &out);
+		if (!req && !out.n)
+			break;
+		if (!req)
+			continue;
+		if (!sluice_req_settle(req, g) || sluice_backlog_expire(g, req, now)) {
 			slot_unreserve(ring, slot);
 			continue;
 		}
 		sluice_backlog_uncharge(g, req);
-		if (deadline && sluice_now() > deadline) {
-			slot_unreserve(ring, slot);
-			sluice_group_gap(g, SLUICE_OUTCOME_EXPIRED_BACKLOG);
-			sluice_req_drop(req, NULL, SLUICE_OUTCOME_EXPIRED_BACKLOG);
-			continue;
-		}
 		publish(ring, slot, req);
 	}
 	sluice_room_made(); /* B2 */
-	if (READ_ONCE(g->nbacklog) && !READ_ONCE(ring->closed))
+	if (READ_ONCE(g->backlog.q.n) && !READ_ONCE(ring->closed))
 		sluice_backlog_feed(g, ring);
 }
 
@@ -253,6 +299,7 @@ int sluice_ring_attach(struct sluice_ring *ring)
 	spin_lock_bh(&ring->lock);
 	ring->closed = false;
 	spin_unlock_bh(&ring->lock);
+	sluice_limits_copy(ring);
 	err = sluice_group_rings_add(ring->group, ring);
 	if (err)
 		return err;

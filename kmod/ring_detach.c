@@ -2,46 +2,41 @@
 /* How a ring leaves: drain, detach, and what becomes of the requests it leaves unanswered. */
 #include "sluice.h"
 
-/* Offer a request to its group again. Context: makes its own section. Takes @req. */
-static void resubmit(struct sluice_req *req)
+/* Offer the oldest request that waits for @ring to its group again. Return: false if none does. */
+static bool resubmit(struct sluice_ring *ring)
 {
+	struct sluice_group *g = ring->group;
+	struct sluice_req *req = NULL;
+	struct sluice_waiter *w;
+
 	local_bh_disable();
-	if (sluice_req_settle(req, NULL))
-		sluice_group_submit(req->class->group, req, false);
+	spin_lock(&ring->lock);
+	w = sluice_queue_pop(&ring->waiting.q, ring->waiting.limits, SLUICE_QUEUE_ALL);
+	spin_unlock(&ring->lock);
+	if (w)
+		req = container_of(w, struct sluice_req, wait);
+	if (req && sluice_req_settle(req, g)) {
+		sluice_backlog_uncharge(g, req);
+		sluice_group_submit(g, req, false);
+	}
 	local_bh_enable();
+	return w;
 }
 
 /* Stop new requests and move those that wait for this very ring to where they can be served. */
 static void close_intake(struct sluice_ring *ring)
 {
-	struct sluice_group *g = ring->group;
-	struct sluice_req *req, *next;
-	LIST_HEAD(out);
-	u32 prio;
-
-	sluice_group_rings_remove(g, ring);
+	sluice_group_rings_remove(ring->group, ring);
 	spin_lock_bh(&ring->lock);
 	ring->closed = true;
 	spin_unlock_bh(&ring->lock);
 	/* from here on no section publishes to it or queues for it */
 	synchronize_rcu();
-	/*
-	 * One at a time, so that each is in a list or in a section that settles it: a listener's
-	 * removal runs under the mutex that we hold, and cannot walk past a private list.
-	 */
-	spin_lock_bh(&ring->lock);
-	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		list_splice_tail_init(&ring->waiting[prio], &out);
-	ring->nwaiting = 0;
-	spin_unlock_bh(&ring->lock);
-	list_for_each_entry_safe(req, next, &out, node) {
-		sluice_backlog_uncharge(g, req);
-		resubmit(req);
+	while (resubmit(ring))
 		cond_resched();
-	}
 	/* if that was the last ring, the backlog's hold time begins to count */
-	if (atomic_read(&g->waiting))
-		sluice_backlog_arm(g);
+	if (atomic_read(&ring->group->waiting))
+		sluice_backlog_arm(ring->group);
 }
 
 /**
@@ -74,6 +69,7 @@ int sluice_ring_drain(struct sluice_ring *ring, bool on)
 /* Take the request out of a PUBLISHED slot and free the slot. Context: section. */
 static struct sluice_req *slot_revoke(struct sluice_ring *ring, u32 slot)
 {
+	struct sluice_slot_use use = {.held = false};
 	struct sluice_req *req = NULL;
 
 	spin_lock(&ring->lock);
@@ -82,8 +78,12 @@ static struct sluice_req *slot_revoke(struct sluice_ring *ring, u32 slot)
 		ring->req[slot] = NULL;
 	}
 	if (ring->slots.state[slot] != SLUICE_SLOT_FREE)
-		sluice_slots_free(&ring->slots, slot);
+		use = __sluice_ring_slot_free(ring, slot);
 	spin_unlock(&ring->lock);
+	if (use.held)
+		sluice_ring_unhold(ring, &use.class_id, 1);
+	if (req)
+		req->held = false;
 	return req;
 }
 

@@ -15,6 +15,7 @@
 #include "sluice.h"
 
 #define RING_BYTES_MAX (1ULL << 30)
+#define RING_FLOWS     64 /* sources told apart in a ring's backlog */
 
 static_assert(sizeof(struct sluice_slot) == 64);
 static_assert(sizeof(struct sluice_response) == 16);
@@ -159,17 +160,24 @@ static int setup_memory(struct sluice_ring *ring, const struct sluice_ring_setup
 	err = sluice_slots_init(&ring->slots, conf);
 	if (err)
 		return err;
+	err = sluice_queue_init(&ring->waiting.q, RING_FLOWS);
+	if (err)
+		return err;
 	ring->req = kvcalloc(ring->slots.total, sizeof(*ring->req), GFP_KERNEL_ACCOUNT);
+	ring->use = kvcalloc(ring->slots.total, sizeof(*ring->use), GFP_KERNEL_ACCOUNT);
 	ring->cnt = alloc_percpu_gfp(struct sluice_counters, GFP_KERNEL_ACCOUNT);
 	ring->routes = sluice_routes_create();
-	return ring->req && ring->cnt ? 0 : -ENOMEM;
+	return ring->req && ring->use && ring->cnt ? 0 : -ENOMEM;
 }
 
 static void setup_undo(struct sluice_ring *ring)
 {
 	sluice_slots_fini(&ring->slots);
+	sluice_queue_fini(&ring->waiting.q);
 	kvfree(ring->req);
 	ring->req = NULL;
+	kvfree(ring->use);
+	ring->use = NULL;
 	free_percpu(ring->cnt);
 	ring->cnt = NULL;
 	kvfree(ring->routes);
@@ -211,8 +219,7 @@ static void setup_join(struct sluice_ring *ring, struct sluice_group *g)
 
 	ring->sn = g->sn;
 	ring->id = ++g->sn->next_id;
-	ring->slots.window =
-		conf->window ? min(conf->window, ring->slots.total) : ring->slots.total;
+	sluice_ring_window_set(ring, conf->window);
 	ring->pid = get_pid(task_tgid(current));
 	get_task_comm(ring->comm, current);
 	WRITE_ONCE(ring->group, g);
@@ -389,7 +396,6 @@ static void broken_work(struct work_struct *work)
 static int ring_open(struct inode *inode, struct file *file)
 {
 	struct sluice_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
-	u32 prio;
 
 	if (!ring)
 		return -ENOMEM;
@@ -400,8 +406,6 @@ static int ring_open(struct inode *inode, struct file *file)
 	INIT_WORK(&ring->broken_work, broken_work);
 	INIT_LIST_HEAD(&ring->member);
 	INIT_LIST_HEAD(&ring->all);
-	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		INIT_LIST_HEAD(&ring->waiting[prio]);
 	ring->closed = true;
 	file->private_data = ring;
 	return 0;

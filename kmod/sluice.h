@@ -25,16 +25,19 @@
 
 #include "compat/compat.h"
 #include "core/classify.h"
+#include "core/demand.h"
 #include "core/hist.h"
+#include "core/overload.h"
 #include "core/ring.h"
 #include "core/slots.h"
+#include "core/window.h"
 
 /*
  * Contexts
  *
  *   ingress    softirq, RCU reader: udp.c -> ingress.c -> rules -> group -> ring_offer
  *   transmit   process context, bottom halves disabled: a ring's thread or its consumer's kick
- *   sweep      work item of a group: what waits too long
+ *   sweep      work item of a group: what waits too long, limits that follow what is measured
  *   control    process context under sluice_mutex: netlink, set-up and teardown of rings,
  *              exit of a namespace
  *
@@ -134,6 +137,8 @@ struct sluice_class {
 	u16 id;
 	bool draft; /* control: made for a rule set that is not installed yet */
 	char name[SLUICE_NAME_LEN];
+	struct sluice_demand demand; /* group->lock, but for its mean service time */
+	u32 rings; /* rings with requests of it; typed steering, group->lock */
 	struct sluice_ledger ledger;
 };
 
@@ -150,7 +155,7 @@ enum sluice_req_kind {
  * the ring touches.
  */
 struct sluice_req {
-	struct list_head node; /* backlog */
+	struct sluice_waiter wait; /* in a backlog */
 	struct sluice_rule_stats *rule;
 	struct sluice_class *class; /* NULL until a rule sends it to a group */
 	u64 arrival;		    /* CLOCK_MONOTONIC ns */
@@ -162,6 +167,7 @@ struct sluice_req {
 	u8 flags; /* SLUICE_REQ_* of linux/sluice_ring.h */
 	u8 kind;  /* enum sluice_req_kind */
 	bool borrowed; /* its memory is the stack of the section that refuses it */
+	bool held;     /* counts in ring->held: typed steering */
 
 	union { /* NULL once a reply travels in it */
 		struct sk_buff *skb;
@@ -243,6 +249,8 @@ struct sluice_group_conf {
 	u32 window;
 	u32 backlog;
 	u64 backlog_bytes;
+	struct sluice_policy policy; /* of classes that say nothing else */
+	struct sluice_policy class_policy[SLUICE_CLASSES_MAX];
 	u32 no_consumer;
 	u64 hold_ns;
 	u32 crash;
@@ -250,6 +258,12 @@ struct sluice_group_conf {
 	kgid_t gid;
 	bool has_gid;
 	u32 max_rings;
+};
+
+/* Requests that wait: for any ring of a group, or for one ring. */
+struct sluice_backlog {
+	struct sluice_queue q;
+	struct sluice_limits limits[SLUICE_CLASSES_MAX];
 };
 
 struct sluice_rings {
@@ -266,15 +280,15 @@ struct sluice_group {
 	u32 users; /* rules, defaults, rings; sluice_mutex */
 	struct sluice_group_conf __rcu *conf;
 	struct sluice_rings __rcu *rings;		/* never NULL */
-	struct sluice_class *class[SLUICE_CLASSES_MAX]; /* append only, sluice_mutex */
+	/* append only; written under sluice_mutex and lock, read under either */
+	struct sluice_class *class[SLUICE_CLASSES_MAX];
 	u32 nclasses;
 	struct list_head members; /* rings that are set up, sluice_mutex */
 	u32 nmembers;
 	u32 seed; /* of flow hashes */
 
-	spinlock_t lock ____cacheline_aligned; /* backlog, nbacklog */
-	struct list_head backlog[SLUICE_RING_PRIOS];
-	u32 nbacklog;
+	spinlock_t lock ____cacheline_aligned; /* backlog, demands, caps */
+	struct sluice_backlog backlog;
 	atomic_t rr;
 	atomic_t gap;
 	u32 gap_reason;
@@ -283,8 +297,29 @@ struct sluice_group {
 	atomic64_t waiting_bytes;
 	struct delayed_work sweep;
 	unsigned long sweep_armed; /* bit 0 */
+	u32 overload_told;	   /* classes that were last reported as overloaded; sweep */
+	u32 overload_now;	   /* classes that are, here or in a ring; sweep */
 	struct sluice_ledger ledger;
 	struct sluice_ledger retired; /* rings that left */
+};
+
+/* What a slot that is not FREE stands for; ring->lock. */
+struct sluice_slot_use {
+	u32 cost; /* expected work, ns */
+	u8 class_id;
+	bool held; /* in ring->held */
+};
+
+#define SLUICE_TX_BATCH 32 /* responses taken in one section */
+
+/* One response entry on its way: the kernel's copy, its verdict, and the request it answers. */
+struct sluice_answer {
+	struct sluice_response resp;
+	enum sluice_verdict verdict;
+	u32 service; /* by the consumer's stamps, ns */
+	struct sluice_req *req;
+	struct sluice_class *class; /* outlives @req */
+	u64 answered; /* by the consumer's stamps, ns; 0: none that can be true */
 };
 
 struct sluice_ring_mem {
@@ -330,9 +365,11 @@ struct sluice_ring {
 	spinlock_t lock ____cacheline_aligned; /* all down to woken */
 	struct sluice_slots slots;
 	struct sluice_req **req; /* [slots.total]: the request in a PUBLISHED slot */
+	struct sluice_slot_use *use; /* [slots.total] */
+	u64 work;		     /* sum of their costs */
+	struct sluice_window window;
 	u32 req_tail[SLUICE_RING_PRIOS];
-	struct list_head waiting[SLUICE_RING_PRIOS];
-	u32 nwaiting;
+	struct sluice_backlog waiting; /* for this very ring */
 	u32 gap;
 	u16 gap_reason;
 	bool closed; /* takes nothing more */
@@ -340,10 +377,14 @@ struct sluice_ring {
 	u64 wakeups;
 	wait_queue_head_t wq;
 
+	u32 held[SLUICE_CLASSES_MAX]; /* its requests by class; typed steering, group->lock */
+
 	/* transmit */
-	struct mutex tx_lock ____cacheline_aligned; /* resp_head, broken, routes */
+	struct mutex tx_lock ____cacheline_aligned; /* resp_head, broken, routes, batch */
 	struct sluice_routes *routes;		    /* may be NULL */
 	u32 resp_head;
+	u64 busy_until; /* last answer by the consumer's stamps, ns; tx_lock */
+	struct sluice_answer batch[SLUICE_TX_BATCH]; /* too large for the stack */
 	bool broken;
 	struct task_struct *task;
 	bool tx_sleeping; /* set by the thread before it looks for work a last time */
@@ -383,6 +424,7 @@ int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const voi
 		     bool last);
 void sluice_req_flush(void);
 void sluice_req_detach(struct sluice_req *req);
+u32 sluice_req_source(const struct sluice_req *req, u32 seed);
 
 /* ingress.c */
 bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
@@ -436,8 +478,9 @@ void sluice_listener_destroy(struct sluice_listener *l);
 /* group.c */
 struct sluice_group *sluice_group_find(struct sluice_net *sn, const char *name);
 struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **tb,
+					 const struct nlmsghdr *nlh,
 					 struct netlink_ext_ack *extack);
-int sluice_group_configure(struct sluice_group *g, struct nlattr **tb,
+int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, const struct nlmsghdr *nlh,
 			   struct netlink_ext_ack *extack);
 void sluice_group_destroy(struct sluice_group *g);
 struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *name,
@@ -451,22 +494,48 @@ const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g);
 bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh);
 
 /* backlog.c */
-void sluice_backlog_init(struct sluice_group *g);
+#define SLUICE_REFUSED_MAX 4
+
+/* Taken out of a backlog under its lock, to be refused when it is released. */
+struct sluice_refused {
+	u32 n;
+	struct {
+		struct sluice_req *req;
+		enum sluice_outcome why;
+	} at[SLUICE_REFUSED_MAX];
+};
+
+int sluice_backlog_init(struct sluice_group *g);
 void sluice_backlog_fini(struct sluice_group *g);
-bool sluice_backlog_charge(struct sluice_group *g, const struct sluice_group_conf *conf,
-			   const struct sluice_req *req, enum sluice_outcome *why);
+int __sluice_backlog_add(struct sluice_group *g, struct sluice_backlog *b, struct sluice_req *req,
+			 u64 now, struct sluice_refused *out);
+struct sluice_req *__sluice_backlog_pop(struct sluice_backlog *b, u32 classes, u64 now,
+					struct sluice_refused *out);
+void sluice_backlog_refuse(struct sluice_group *g, const struct sluice_refused *out);
+bool sluice_backlog_expire(struct sluice_group *g, struct sluice_req *req, u64 now);
+int sluice_backlog_add(struct sluice_group *g, struct sluice_req *req);
 void sluice_backlog_uncharge(struct sluice_group *g, const struct sluice_req *req);
-void sluice_backlog_add(struct sluice_group *g, struct sluice_req *req);
 void sluice_backlog_run(struct sluice_group *g);
 void sluice_backlog_feed(struct sluice_group *g, struct sluice_ring *ring);
 void sluice_backlog_arm(struct sluice_group *g);
 void sluice_group_gap(struct sluice_group *g, enum sluice_outcome outcome);
+
+/* limits.c */
+void sluice_limits_refresh(struct sluice_group *g);
+void sluice_limits_copy(struct sluice_ring *ring);
+void __sluice_limits_arrived(struct sluice_group *g, struct sluice_class *class, u64 now);
+u32 __sluice_limits_classes(const struct sluice_group *g, const struct sluice_ring *ring);
+void __sluice_ring_hold(struct sluice_ring *ring, struct sluice_req *req);
+bool sluice_ring_unhold(struct sluice_ring *ring, const u8 *class_id, u32 n);
 
 /* ring.c, ring_detach.c */
 struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot);
 int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait);
 void sluice_ring_pull(struct sluice_ring *ring);
 bool sluice_ring_has_room(const struct sluice_ring *ring);
+struct sluice_slot_use __sluice_ring_slot_free(struct sluice_ring *ring, u32 slot);
+void sluice_ring_window_set(struct sluice_ring *ring, u32 window);
+struct sluice_ring *sluice_steer_least(const struct sluice_rings *set);
 int sluice_ring_attach(struct sluice_ring *ring);
 int sluice_ring_drain(struct sluice_ring *ring, bool on);
 void sluice_ring_detach(struct sluice_ring *ring);

@@ -7,30 +7,30 @@
 
 #include "sluice.h"
 
-/* Drop what @fn took; the caller holds @q's lock. */
-static u32 visit_queue(struct list_head *q, struct sluice_group *g, sluice_visit_fn fn, void *arg)
+/* Drop what @fn took; the caller holds @b's lock. */
+static void visit_backlog(struct sluice_backlog *b, struct sluice_group *g, sluice_visit_fn fn,
+			  void *arg)
 {
-	struct sluice_req *req, *next;
-	u32 taken = 0;
+	struct sluice_waiter *w, *next;
+	struct sluice_req *req;
+	u32 c;
 
-	list_for_each_entry_safe(req, next, q, node) {
-		if (!fn(req, NULL, arg))
-			continue;
-		list_del(&req->node);
-		sluice_backlog_uncharge(g, req);
-		sluice_req_free(req, false);
-		taken++;
+	for (c = 0; c < SLUICE_QUEUE_CLASSES; c++) {
+		list_for_each_entry_safe(w, next, &b->q.class_queue[c].by_age, in_class) {
+			req = container_of(w, struct sluice_req, wait);
+			if (!fn(req, NULL, arg))
+				continue;
+			sluice_queue_remove(&b->q, w);
+			sluice_backlog_uncharge(g, req);
+			sluice_req_free(req, false);
+		}
 	}
-	return taken;
 }
 
 static void visit_group(struct sluice_group *g, sluice_visit_fn fn, void *arg)
 {
-	u32 prio;
-
 	spin_lock(&g->lock);
-	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		g->nbacklog -= visit_queue(&g->backlog[prio], g, fn, arg);
+	visit_backlog(&g->backlog, g, fn, arg);
 	spin_unlock(&g->lock);
 }
 
@@ -39,8 +39,7 @@ static void visit_ring(struct sluice_ring *ring, sluice_visit_fn fn, void *arg)
 	u32 i;
 
 	spin_lock(&ring->lock);
-	for (i = 0; i < SLUICE_RING_PRIOS; i++)
-		ring->nwaiting -= visit_queue(&ring->waiting[i], ring->group, fn, arg);
+	visit_backlog(&ring->waiting, ring->group, fn, arg);
 	for (i = 0; i < ring->slots.total; i++) {
 		struct sluice_req *req = ring->req[i];
 

@@ -13,43 +13,35 @@ static void refuse(struct sluice_group *g, struct sluice_req *req, enum sluice_o
 }
 
 /* Late binding: the request goes to the group's backlog. Takes @req. */
-static void enqueue(struct sluice_group *g, const struct sluice_group_conf *conf,
-		    struct sluice_req *req)
+static void enqueue(struct sluice_group *g, struct sluice_req *req)
 {
-	enum sluice_outcome why;
+	int err;
 
-	if (!sluice_backlog_charge(g, conf, req, &why)) {
-		refuse(g, req, why);
-		return;
-	}
 	trace_sluice_waiting(req, g, NULL);
-	sluice_backlog_add(g, req);
-	sluice_backlog_run(g);
+	err = sluice_backlog_add(g, req);
+	if (unlikely(err))
+		refuse(g, req,
+		       err == -ENOMEM ? SLUICE_OUTCOME_REJECTED_MEMORY :
+					SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
+	else
+		sluice_backlog_run(g);
 }
 
-/*
- * The ring with the fewest requests, or the first with room from a moving start; NULL: none has
- * room.
- */
-static struct sluice_ring *pick_free(struct sluice_group *g, const struct sluice_rings *set,
-				     bool least)
+/* The ring with room that has the least to do. Return: NULL if none has room. */
+struct sluice_ring *sluice_steer_least(const struct sluice_rings *set)
 {
-	u32 i, at, start = least ? 0 : (u32)atomic_read(&g->rr) % set->n;
 	struct sluice_ring *best = NULL;
-	u32 best_used = U32_MAX;
+	u32 i, best_used = U32_MAX;
 
 	for (i = 0; i < set->n; i++) {
-		struct sluice_ring *ring;
-		u32 used;
+		struct sluice_ring *ring = set->ring[i];
+		u32 used = READ_ONCE(ring->slots.used);
 
-		at = start + i;
-		ring = set->ring[at < set->n ? at : at - set->n];
-		used = READ_ONCE(ring->slots.used);
-		if (used >= READ_ONCE(ring->slots.window) || used >= best_used)
+		if (used >= best_used || !sluice_ring_has_room(ring))
 			continue;
 		best = ring;
 		best_used = used;
-		if (!least || !used)
+		if (!used)
 			break;
 	}
 	return best;
@@ -73,7 +65,7 @@ static void no_consumer(struct sluice_group *g, const struct sluice_group_conf *
 			struct sluice_req *req)
 {
 	if (conf->no_consumer == SLUICE_NO_CONSUMER_HOLD && conf->hold_ns)
-		enqueue(g, conf, req);
+		enqueue(g, req);
 	else
 		refuse(g, req, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 }
@@ -103,14 +95,13 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 		no_consumer(g, conf, req);
 		return true;
 	}
-	bound = conf->steering != SLUICE_STEERING_LEAST && conf->steering != SLUICE_STEERING_FIFO;
-	if (bound) {
+	bound = conf->steering < SLUICE_STEERING_LEAST;
+	if (bound)
 		ring = pick_bound(g, conf, set, req->hash);
-	} else {
+	else if (conf->steering == SLUICE_STEERING_TYPED || READ_ONCE(g->backlog.q.n))
 		ring = NULL;
-		if (!READ_ONCE(g->nbacklog))
-			ring = pick_free(g, set, conf->steering == SLUICE_STEERING_LEAST);
-	}
+	else
+		ring = sluice_steer_least(set);
 	err = ring ? sluice_ring_offer(ring, req, bound) : -EAGAIN;
 	switch (err) {
 	case 0:
@@ -125,7 +116,7 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
 		break;
 	default: /* no room, or the ring is leaving */
-		enqueue(g, conf, req);
+		enqueue(g, req);
 		break;
 	}
 	return true;

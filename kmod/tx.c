@@ -10,16 +10,8 @@
 #include "sluice.h"
 #include "trace.h"
 
-#define BATCH  32  /* responses taken in one section */
 #define SPINS  256 /* empty looks at the queue before the thread naps */
 #define NAP_NS (20 * NSEC_PER_USEC)
-
-/* One response entry on its way: the kernel's copy, its verdict, and the request it answers. */
-struct answer {
-	struct sluice_response resp;
-	enum sluice_verdict verdict;
-	struct sluice_req *req;
-};
 
 /* Copy an entry once. What it says is checked, and used, in the copy only. */
 static void load(const struct sluice_ring *ring, u32 index, struct sluice_response *to)
@@ -43,11 +35,12 @@ static bool flags_ok(u16 flags)
  * Judge an entry and take its request out of the slot, which becomes the transmit context's
  * (ANSWERED). The ring's lock is held.
  */
-static void take(struct sluice_ring *ring, struct answer *a)
+static void take(struct sluice_ring *ring, struct sluice_answer *a)
 {
 	u32 slot = a->resp.slot;
 
 	a->req = NULL;
+	a->answered = 0;
 	a->verdict = sluice_slots_check(&ring->slots, slot, a->resp.gen, a->resp.data, a->resp.len);
 	if (a->verdict == SLUICE_VERDICT_OK && !flags_ok(a->resp.flags))
 		a->verdict = SLUICE_VERDICT_BAD_DATA;
@@ -62,7 +55,7 @@ static void take(struct sluice_ring *ring, struct answer *a)
  * Take up to @max entries from @head on. One that says MORE is a batch of its own: its slot goes
  * back to the consumer before the next entry, which may name the same slot.
  */
-static u32 take_batch(struct sluice_ring *ring, struct answer *a, u32 head, u32 max)
+static u32 take_batch(struct sluice_ring *ring, struct sluice_answer *a, u32 head, u32 max)
 {
 	u32 n;
 
@@ -82,8 +75,9 @@ static u32 take_batch(struct sluice_ring *ring, struct answer *a, u32 head, u32 
 }
 
 /* The consumer's stamps, if they are possible: what it wrote is a claim. */
-static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, u64 now)
+static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 now)
 {
+	const struct sluice_req *req = a->req;
 	u64 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
 	u64 age = now - req->arrival;
 
@@ -93,16 +87,50 @@ static void stamps(const struct sluice_slot *hdr, const struct sluice_req *req, 
 	sluice_hist_add(req->class, SLUICE_STAGE_PICKUP, pickup - req->published);
 	sluice_hist_add(req->class, SLUICE_STAGE_SERVICE, service);
 	sluice_hist_add(req->class, SLUICE_STAGE_SEND, age - pickup - service);
+	if (!pickup)
+		return;
+	a->class = req->class;
+	a->service = service;
+	a->answered = req->arrival + pickup + service;
 }
 
-static int send(struct sluice_ring *ring, const struct answer *a, bool last)
+/*
+ * Service times: a consumer that takes requests in batches stamps them as such, so what lies
+ * between two answers is shared by those that were stamped at once.
+ */
+static void measure(struct sluice_ring *ring, const struct sluice_answer *a, u32 n)
+{
+	u64 start, each, at;
+	u32 i, end, k;
+
+	for (i = 0; i < n; i = end) {
+		at = a[i].answered;
+		end = i + 1;
+		if (unlikely(!at))
+			continue;
+		while (end < n && a[end].answered == at)
+			end++;
+		start = max(at - a[i].service, ring->busy_until);
+		ring->busy_until = max(ring->busy_until, at);
+		each = at > start ? (at - start) / (end - i) : 0;
+		for (k = i + 1; k < end; k++) {
+			if (likely(a[k].class == a[i].class))
+				continue;
+			sluice_demand_served(&a[i].class->demand, each, k - i);
+			i = k;
+		}
+		sluice_demand_served(&a[i].class->demand, each, end - i);
+	}
+}
+
+static int send(struct sluice_ring *ring, const struct sluice_answer *a, bool last)
 {
 	return sluice_req_reply(a->req, ring, sluice_ring_slot(ring, a->resp.data) + 1,
 				a->resp.len, last);
 }
 
 /* End the request as its consumer says. Takes a->req. */
-static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
+static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
 {
 	struct sluice_req *req = a->req;
 	u16 flags = a->resp.flags;
@@ -113,10 +141,10 @@ static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
 	} else if (flags & SLUICE_RESP_REJECT) {
 		sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
 	} else if (flags & SLUICE_RESP_NO_REPLY) {
-		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), a, now);
 		sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
 	} else {
-		stamps(sluice_ring_slot(ring, a->resp.slot), req, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), a, now);
 		err = send(ring, a, true);
 		if (err == -EINPROGRESS)
 			return; /* sluice_req_flush() does the rest */
@@ -130,7 +158,7 @@ static void finish(struct sluice_ring *ring, struct answer *a, u64 now)
  * Send one datagram of several and give the slot back to its consumer, unless the listener goes
  * meanwhile.
  */
-static void send_more(struct sluice_ring *ring, struct answer *a)
+static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 {
 	struct sluice_req *req = a->req;
 	bool cancelled = false;
@@ -153,7 +181,7 @@ static void send_more(struct sluice_ring *ring, struct answer *a)
 	a->verdict = SLUICE_VERDICT_STALE;
 }
 
-static void act(struct sluice_ring *ring, struct answer *a, u64 now)
+static void act(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
 {
 	trace_sluice_response(ring, &a->resp, a->verdict);
 	switch (a->verdict) {
@@ -175,34 +203,60 @@ static void act(struct sluice_ring *ring, struct answer *a, u64 now)
 	}
 }
 
-static void free_slots(struct sluice_ring *ring, const struct answer *a, u32 n)
+/*
+ * Give back the slots of what was answered, and let the window follow. Return: true if a class
+ * occupies a ring less than before.
+ */
+static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, u32 n, u64 now)
 {
-	u32 i;
+	const struct sluice_group *g = READ_ONCE(ring->group);
+	u8 held[SLUICE_TX_BATCH] sluice_uninit;
+	u32 i, nheld = 0;
+	u64 done = 0, idle;
+	bool waits;
 
 	spin_lock(&ring->lock);
-	for (i = 0; i < n; i++)
-		if (a[i].verdict != SLUICE_VERDICT_STALE)
-			sluice_slots_free(&ring->slots, a[i].resp.slot);
+	for (i = 0; i < n; i++) {
+		const struct sluice_slot_use *use;
+
+		if (unlikely(a[i].verdict == SLUICE_VERDICT_STALE))
+			continue;
+		use = &ring->use[a[i].resp.slot];
+		sluice_slots_free(&ring->slots, a[i].resp.slot);
+		done += use->cost;
+		if (unlikely(use->held))
+			held[nheld++] = use->class_id;
+	}
+	WRITE_ONCE(ring->work, ring->work - done);
+	waits = ring->waiting.q.n || (g && READ_ONCE(g->backlog.q.n));
+	/* without stamps nobody knows how long it was idle: assume that it mattered */
+	idle = n && a[n - 1].answered ? now - a[n - 1].answered : done + 1;
+	sluice_window_collected(&ring->window, done, ring->work, idle, waits, now);
 	spin_unlock(&ring->lock);
+	return sluice_ring_unhold(ring, held, nheld);
 }
 
 /* One section: up to @max entries from request to wire, then what waited for their slots. */
 static u32 run_section(struct sluice_ring *ring, u32 max)
 {
-	struct answer a[BATCH] sluice_uninit;
+	struct sluice_answer *a = ring->batch;
+	bool freed;
 	u32 i, n;
 	u64 now;
 
 	local_bh_disable();
-	n = take_batch(ring, a, ring->resp_head, min_t(u32, max, BATCH));
+	n = take_batch(ring, a, ring->resp_head, min_t(u32, max, SLUICE_TX_BATCH));
 	now = sluice_now();
 	for (i = 0; i < n; i++)
 		act(ring, &a[i], now);
 	sluice_req_flush();
-	free_slots(ring, a, n);
+	measure(ring, a, n);
+	freed = free_slots(ring, a, n, now);
 	ring->resp_head += n;
 	sluice_resp_release(ring->k_resp_head, ring->resp_head);
 	sluice_ring_pull(ring);
+	if (unlikely(freed) && READ_ONCE(ring->group))
+		sluice_backlog_run(READ_ONCE(ring->group));
 	local_bh_enable();
 	return n;
 }
@@ -324,7 +378,7 @@ static int tx_thread(void *arg)
 	while (!kthread_should_stop()) {
 		if (responses_pending(ring) && !READ_ONCE(ring->detached)) {
 			mutex_lock(&ring->tx_lock);
-			n = sluice_tx_run(ring, 2 * BATCH);
+			n = sluice_tx_run(ring, 2 * SLUICE_TX_BATCH);
 			mutex_unlock(&ring->tx_lock);
 		} else {
 			n = 0;
@@ -401,7 +455,7 @@ int sluice_tx_kick(struct sluice_ring *ring)
 		return -EINTR;
 	ring->kicks++;
 	do {
-		n = sluice_tx_run(ring, 2 * BATCH);
+		n = sluice_tx_run(ring, 2 * SLUICE_TX_BATCH);
 		if (n > 0)
 			total += n;
 		cond_resched();

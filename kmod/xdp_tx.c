@@ -111,6 +111,16 @@ u32 sluice_xdp_flow(const struct sluice_req *req, u32 seed)
 			    ports, seed);
 }
 
+/* Hash of the address it came from. */
+u32 sluice_xdp_source(const struct sluice_req *req, u32 seed)
+{
+	const void *l3 = l3_of(req->frame);
+
+	if (!is_v6(l3))
+		return jhash_1word((__force u32)((const struct iphdr *)l3)->saddr, seed);
+	return jhash2((const u32 *)&((const struct ipv6hdr *)l3)->saddr, 4, seed);
+}
+
 static void read_peer(const struct sluice_req *req, struct sluice_peer *p)
 {
 	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;

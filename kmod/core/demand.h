@@ -18,8 +18,11 @@ struct sluice_demand {
 	u32 order;    /* classes with a shorter service time */
 };
 
-/* One more service time. Concurrent calls may lose one; the mean bears it. */
-static inline void sluice_demand_served(struct sluice_demand *d, u64 ns)
+/*
+ * @n more service times of @ns each, 64 at the most. Concurrent calls may lose some; the mean bears
+ * it.
+ */
+static inline void sluice_demand_served(struct sluice_demand *d, u64 ns, u32 n)
 {
 	u64 mean = READ_ONCE(d->service), sample;
 
@@ -29,9 +32,9 @@ static inline void sluice_demand_served(struct sluice_demand *d, u64 ns)
 	if (!mean)
 		mean = sample;
 	else if (sample > mean)
-		mean += (sample - mean) / 64;
+		mean += (sample - mean) * n / 64;
 	else
-		mean -= (mean - sample) / 64;
+		mean -= (mean - sample) * n / 64;
 	WRITE_ONCE(d->service, mean);
 }
 

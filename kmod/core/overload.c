@@ -3,7 +3,7 @@
 #include "overload.h"
 
 #define PROBES		 4
-#define TARGET_AUTO	 5000000ULL    /* ns; the least target that is derived */
+#define TARGET_AUTO	 50000000ULL   /* ns; the least target that is derived */
 #define TARGET_SERVICES	 64	       /* service times in a derived target */
 #define TARGET_MAX	 1000000000ULL /* the largest that is derived */
 #define INTERVAL_TARGETS 10

@@ -10,10 +10,12 @@
  * run dry before the kernel looks again. The measure is expected work in ns, not a number: one
  * request of 5 ms fills a window that a thousand short ones fit in. As dynamic queue limits do, the
  * window grows when the consumer stood idle although something waited, by as long as it did, and
- * gives back half of what was never needed within a period.
+ * gives back half of what was never needed within a period. It begins deep: a window that is not
+ * full costs nothing.
  */
 #define SLUICE_WINDOW_PERIOD 10000000ULL /* ns */
 #define SLUICE_WINDOW_IDLE   32 /* a share of 1 in 32 of idle time is worth no deeper queue */
+#define SLUICE_WINDOW_START   64000ULL /* ns */
 #define SLUICE_WINDOW_MAX    1000000000ULL
 #define SLUICE_WINDOW_OFF    U64_MAX /* no limit */
 #define SLUICE_COST_UNKNOWN  1000    /* ns: work in a request of a class not measured yet */
@@ -26,7 +28,7 @@ struct sluice_window {
 
 static inline void sluice_window_init(struct sluice_window *w, bool fixed)
 {
-	w->limit = fixed ? SLUICE_WINDOW_OFF : 1;
+	w->limit = fixed ? SLUICE_WINDOW_OFF : SLUICE_WINDOW_START;
 	w->spare = U64_MAX;
 	w->until = 0;
 }

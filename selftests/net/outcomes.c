@@ -136,7 +136,8 @@ TEST_F(outcomes, beyond_the_limits)
 {
 	char large[200];
 
-	UP("steer hash window 1 backlog 2", "");
+	/* nothing that waits is overdue, so that nothing makes room for what comes */
+	UP("steer hash window 1 backlog 2 target 1h", "");
 	ring_init(&self->r, "g", 64, 8);
 	ASSERT_EQ(0, ring_setup(&self->r));
 	ASSERT_EQ(0, ring_attach(&self->r));

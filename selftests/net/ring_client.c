@@ -41,6 +41,8 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 		return sluice_reject(ring, req);
 	if (!strcmp(mode, "more"))
 		return more(ring, req);
+	if (!strcmp(mode, "log"))
+		printf("got %.*s\n", (int)req->len, (const char *)req->data);
 	if (!strcmp(mode, "flags")) {
 		int n = snprintf(req->data, req->room, "flags%u", req->flags);
 
@@ -51,7 +53,7 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 
 /*
  * usage: ring_client GROUP MODE [SLOT_SIZE SLOTS [kick|thread|adaptive]]
- * MODE: echo, done, reject, more, flags; hold (take and never answer); idle (never take)
+ * MODE: echo, done, reject, more, flags, log (print, then echo); hold (take and never answer); idle (never take)
  */
 int main(int argc, char **argv)
 {

@@ -233,15 +233,14 @@ void kernel_collect(struct world *w, u32 n)
 			w->class_rings[a->class_id]--;
 			freed = true;
 		}
-		sluice_demand_served(&w->demand[a->class_id], a->service);
+		sluice_demand_served(&w->demand[a->class_id], a->service, 1);
 		client_answered(w, a);
 	}
 	k->work -= done;
 	sluice_window_collected(&k->window, done, k->work,
 				k->ring.head ? 0 : w->now - k->idle_since,
 				(bound(w) ? k->queue.n : w->queue.n) != 0, w->now);
-	if (w->now >= w->c->measure_from && k->window.limit > w->r->window)
-		w->r->window = k->window.limit;
+	w->r->window = k->window.limit;
 	pull(w, n);
 	for (i = 0; freed && w->c->steering == SIM_TYPED && w->waiting && i < w->c->workers; i++)
 		pull(w, i);

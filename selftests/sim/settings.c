@@ -3,9 +3,9 @@
 #include "experiments.h"
 
 const struct mix mixes[] = {
-	{"half-500", "99.5 % of 0.5 us, 0.5 % of 500 us", {{.995, 500}, {.005, 500000}}, 4},
-	{"ten-5000", "99.5 % of 10 us, 0.5 % of 5 ms", {{.995, 10000}, {.005, 5000000}}, 40},
-	{"one-100", "50 % of 1 us, 50 % of 100 us", {{.5, 1000}, {.5, 100000}}, 10},
+	{"half-500", "99.5 % of 0.5 us, 0.5 % of 500 us", {{.995, 500}, {.005, 500000}}, 2},
+	{"ten-5000", "99.5 % of 10 us, 0.5 % of 5 ms", {{.995, 10000}, {.005, 5000000}}, 20},
+	{"one-100", "50 % of 1 us, 50 % of 100 us", {{.5, 1000}, {.5, 100000}}, 5},
 };
 const u32 nmixes = sizeof(mixes) / sizeof(mixes[0]);
 const char *const steering_name[] = {"rr", "least", "fifo", "typed"};

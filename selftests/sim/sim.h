@@ -96,7 +96,7 @@ struct sim_result {
 	double seconds;
 	double capacity;
 	u64 steps;
-	u64 window; /* largest window of a ring, ns */
+	u64 window; /* of a ring, in the end, ns */
 	struct sim_hist latency[SIM_CLASSES];
 	struct sim_hist all;
 	u32 nbins;

@@ -15,7 +15,7 @@ static void feed(struct sluice_demand *d, u64 rate, u64 service, u32 n)
 	for (i = 0; i < n; i++) {
 		now += 1000 * MS / rate;
 		sluice_demand_arrived(d, now);
-		sluice_demand_served(d, service);
+		sluice_demand_served(d, service, 1);
 	}
 }
 
@@ -26,10 +26,10 @@ TEST(demand_served__mean)
 
 	EXPECT_EQ(sluice_demand_service(&d), 0);
 	for (i = 0; i < 10000; i++)
-		sluice_demand_served(&d, i % 2 ? 1000 : 3000);
+		sluice_demand_served(&d, i % 2 ? 1000 : 3000, 1);
 	EXPECT_GE(sluice_demand_service(&d), 1950);
 	EXPECT_LE(sluice_demand_service(&d), 2050);
-	sluice_demand_served(&d, U64_MAX);
+	sluice_demand_served(&d, U64_MAX, 1);
 	EXPECT_LE(sluice_demand_service(&d), SLUICE_SERVICE_MAX);
 }
 
@@ -73,8 +73,9 @@ TEST(window_collected__grows_with_idleness)
 	u32 i;
 
 	sluice_window_init(&w, false);
-	EXPECT(sluice_window_room(&w, 0));
-	EXPECT(!sluice_window_room(&w, 1));
+	EXPECT(sluice_window_room(&w, SLUICE_WINDOW_START - 1));
+	EXPECT(!sluice_window_room(&w, SLUICE_WINDOW_START));
+	w.limit = 1;
 	for (i = 0; i < 20 && w.limit < 5000; i++)
 		sluice_window_collected(&w, w.limit, 0, 5000, true, i);
 	EXPECT_GE(w.limit, 5000);
@@ -87,10 +88,10 @@ TEST(window_collected__unmoved_without_pressure)
 
 	sluice_window_init(&w, false);
 	sluice_window_collected(&w, 500, 0, 1000000, false, 5);
-	EXPECT_EQ(w.limit, 1);
+	EXPECT_EQ(w.limit, SLUICE_WINDOW_START);
 	/* idle for less than a thirty-second of the work */
 	sluice_window_collected(&w, 64000, 0, 1000, true, 5);
-	EXPECT_EQ(w.limit, 1);
+	EXPECT_EQ(w.limit, SLUICE_WINDOW_START);
 }
 
 TEST(window_collected__gives_back_what_is_not_needed)

@@ -375,8 +375,8 @@ TEST(limits_set__defaults_follow_the_service_time)
 	struct sluice_limits l = {0};
 
 	sluice_limits_set(&l, &p, 0);
-	EXPECT_EQ(l.target, 5 * MS);
-	EXPECT_EQ(l.interval, 50 * MS);
+	EXPECT_EQ(l.target, 50 * MS);
+	EXPECT_EQ(l.interval, 500 * MS);
 	EXPECT(l.lifo);
 	sluice_limits_set(&l, &p, MS);
 	EXPECT_EQ(l.target, 64 * MS);

@@ -81,6 +81,56 @@ static void strip_out(struct group *g)
 			g->given &= ~GIVEN(a);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct class_conf *)a)->name, ((const struct class_conf *)b)->name);
+}
+
+static struct class_conf *find_class(const struct group *g, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->class_confs.n; i++)
+		if (!strcmp(((struct class_conf *)g->class_confs.items + i)->name, name))
+			return (struct class_conf *)g->class_confs.items + i;
+	return NULL;
+}
+
+static bool says_nothing(const struct class_conf *k)
+{
+	return !k->target_ns && !k->interval_ns && !k->cap && !k->shed;
+}
+
+/* What @g does not say of a class that @other speaks of is 0; what both leave at 0 need not be said. */
+static int fill_classes(struct plan *p, struct group *g, const struct group *other)
+{
+	struct class_conf *k, *o;
+	uint32_t i, n = 0;
+
+	for (i = 0; other && i < other->class_confs.n; i++) {
+		o = (struct class_conf *)other->class_confs.items + i;
+		if (find_class(g, o->name) || says_nothing(o))
+			continue;
+		k = vec_add(&g->class_confs, sizeof(*k));
+		if (!k)
+			return fail_memory(p->c);
+		strcpy(k->name, o->name);
+	}
+	for (i = 0; i < g->class_confs.n; i++) {
+		k = (struct class_conf *)g->class_confs.items + i;
+		k->given = GIVEN(SLUICE_A_CLASS_NAME) | GIVEN(SLUICE_A_CLASS_TARGET_NS) |
+			   GIVEN(SLUICE_A_CLASS_INTERVAL_NS) | GIVEN(SLUICE_A_CLASS_CAP) |
+			   GIVEN(SLUICE_A_CLASS_SHED);
+		o = other ? find_class(other, k->name) : NULL;
+		if (!says_nothing(k) || (o && !says_nothing(o)))
+			((struct class_conf *)g->class_confs.items)[n++] = *k;
+	}
+	g->class_confs.n = n;
+	if (n)
+		qsort(g->class_confs.items, n, sizeof(*k), by_name);
+	return 0;
+}
+
 static int plan_groups(struct plan *p)
 {
 	struct group *want, *have;
@@ -92,6 +142,11 @@ static int plan_groups(struct plan *p)
 		want = &conf_group_at(p->want, i)->group;
 		give_group(want);
 		old = conf_find_group(p->have, want->name);
+		ret = fill_classes(p, want, old ? &old->group : NULL);
+		if (!ret && old)
+			ret = fill_classes(p, &old->group, want);
+		if (ret)
+			return ret;
 		if (!old) {
 			ret = add_step(p, SLUICE_CMD_GROUP_NEW, want, SLUICE_CMD_GROUP_DEL, want, "add", "group",
 				       want->name);

@@ -152,11 +152,92 @@ static int parse_max_rings(struct cli *c, struct args *a, void *obj)
 	return args_u32(c, a, "number of rings", 256, &g->max_rings);
 }
 
+static int parse_time(struct cli *c, struct args *a, uint64_t *ns)
+{
+	const char *word;
+	int ret = args_need(c, a, "a time", &word);
+
+	if (!ret && parse_ns(word, ns))
+		ret = fail_usage(c, "\"%s\" is no time: write it as 50us or 2ms", word);
+	return ret;
+}
+
+static int parse_target(struct cli *c, struct args *a, void *obj)
+{
+	struct group *g = obj;
+
+	g->given |= GIVEN(SLUICE_A_GROUP_TARGET_NS);
+	return parse_time(c, a, &g->target_ns);
+}
+
+static int parse_interval(struct cli *c, struct args *a, void *obj)
+{
+	struct group *g = obj;
+
+	g->given |= GIVEN(SLUICE_A_GROUP_INTERVAL_NS);
+	return parse_time(c, a, &g->interval_ns);
+}
+
+static int parse_order(struct cli *c, struct args *a, void *obj)
+{
+	struct group *g = obj;
+
+	g->given |= GIVEN(SLUICE_A_GROUP_ORDER);
+	return args_enum(c, a, "order", order_names, &g->order);
+}
+
+static int parse_class_option(struct cli *c, struct args *a, struct class_conf *k, bool *more)
+{
+	const char *word = args_peek(a);
+
+	*more = true;
+	if (word && !strcmp(word, "target")) {
+		a->pos++;
+		k->given |= GIVEN(SLUICE_A_CLASS_TARGET_NS);
+		return parse_time(c, a, &k->target_ns);
+	}
+	if (word && !strcmp(word, "interval")) {
+		a->pos++;
+		k->given |= GIVEN(SLUICE_A_CLASS_INTERVAL_NS);
+		return parse_time(c, a, &k->interval_ns);
+	}
+	if (word && !strcmp(word, "cap")) {
+		a->pos++;
+		k->given |= GIVEN(SLUICE_A_CLASS_CAP);
+		return args_u32(c, a, "number of rings", 256, &k->cap);
+	}
+	if (word && !strcmp(word, "shed")) {
+		a->pos++;
+		k->given |= GIVEN(SLUICE_A_CLASS_SHED);
+		return args_u32(c, a, "place in the shed order", 255, &k->shed);
+	}
+	*more = false;
+	return 0;
+}
+
+/* NAME and what differs for it, up to the first word that is no option of a class. */
+static int parse_class(struct cli *c, struct args *a, void *obj)
+{
+	struct group *g = obj;
+	struct class_conf *k = vec_add(&g->class_confs, sizeof(*k));
+	bool more = true;
+	int ret;
+
+	if (!k)
+		return fail_memory(c);
+	g->given |= GIVEN(SLUICE_A_GROUP_CLASS_CONF);
+	k->given = GIVEN(SLUICE_A_CLASS_NAME);
+	ret = args_name(c, a, "a class", k->name);
+	while (!ret && more)
+		ret = parse_class_option(c, a, k, &more);
+	return ret;
+}
+
 const struct keyword group_options[] = {
-	{ "steer", "hash|cpu|rr|least|fifo", "which ring a request goes to (hash)", parse_steer },
+	{ "steer", "hash|cpu|rr|least|fifo|typed", "which ring a request goes to (hash)", parse_steer },
 	{ "key", "flow|bytes OFFSET LENGTH|token OFFSET N [DELIM]",
 	  "what hash steering hashes (flow); token N, from 0, after OFFSET, cut at DELIM (a space)", parse_key },
-	{ "window", "N", "requests published and unanswered per ring; 0: as many as it has slots (0)", parse_window },
+	{ "window", "N", "requests published and unanswered per ring; 0: what keeps its consumer busy (0)", parse_window },
 	{ "backlog", "N", "requests the kernel may keep waiting (4096)", parse_backlog },
 	{ "backlog-bytes", "SIZE", "memory they may hold (16M)", parse_backlog_bytes },
 	{ "no-consumer", "hold [TIME]|reject|pass", "what happens while no ring is attached (hold 1s)",
@@ -165,6 +246,12 @@ const struct keyword group_options[] = {
 	  parse_crash },
 	{ "owner", "USER[:GROUP]", "who may set up rings (0)", parse_owner },
 	{ "max-rings", "N", "rings it may have (64)", parse_max_rings },
+	{ "target", "TIME", "waiting that may become a habit; 0: derived, 50ms or more (0)", parse_target },
+	{ "interval", "TIME", "time in which it counts as one; 0: ten times the target (0)", parse_interval },
+	{ "order", "lifo|fifo", "who is served next under overload (lifo)", parse_order },
+	{ "class", "NAME [target TIME] [interval TIME] [cap N] [shed N]",
+	  "what differs for a class; cap: rings at once, with typed steering; shed: higher ones are refused first",
+	  parse_class },
 	{ NULL, NULL, NULL, NULL }
 };
 
@@ -220,6 +307,29 @@ static void print_key(FILE *f, const struct group *g)
 	}
 }
 
+/* What is not 0; kernel and file say it in the same way. */
+static void print_classes(FILE *f, const struct group *g)
+{
+	char time[32];
+	uint32_t i;
+
+	for (i = 0; i < g->class_confs.n; i++) {
+		const struct class_conf *k = (struct class_conf *)g->class_confs.items + i;
+
+		fprintf(f, " class %s", k->name);
+		format_ns(time, sizeof(time), k->target_ns);
+		if (k->target_ns)
+			fprintf(f, " target %s", time);
+		format_ns(time, sizeof(time), k->interval_ns);
+		if (k->interval_ns)
+			fprintf(f, " interval %s", time);
+		if (k->cap)
+			fprintf(f, " cap %u", k->cap);
+		if (k->shed)
+			fprintf(f, " shed %u", k->shed);
+	}
+}
+
 static void print_state(FILE *f, const struct group *g)
 {
 	char size[32];
@@ -248,7 +358,16 @@ void group_print(FILE *f, const struct group *g, bool state)
 	fprintf(f, " crash %s owner %u", name_of(crash_names, g->crash), g->owner_uid);
 	if (is_given(g, SLUICE_A_GROUP_OWNER_GID) && g->owner_gid != NO_GID)
 		fprintf(f, ":%u", g->owner_gid);
-	fprintf(f, " max-rings %u\n", g->max_rings);
+	fprintf(f, " max-rings %u", g->max_rings);
+	format_ns(hold, sizeof(hold), g->target_ns);
+	if (g->target_ns)
+		fprintf(f, " target %s", hold);
+	format_ns(hold, sizeof(hold), g->interval_ns);
+	if (g->interval_ns)
+		fprintf(f, " interval %s", hold);
+	fprintf(f, " order %s", name_of(order_names, g->order));
+	print_classes(f, g);
+	fputc('\n', f);
 	if (state)
 		print_state(f, g);
 }
@@ -258,7 +377,10 @@ static int group_add(struct cli *c, struct args *a)
 	struct group g;
 	int ret = group_parse(c, a, &g);
 
-	return ret ? ret : kernel_do(c, SLUICE_CMD_GROUP_NEW, &g, NULL);
+	if (!ret)
+		ret = kernel_do(c, SLUICE_CMD_GROUP_NEW, &g, NULL);
+	obj_free(&set_group, &g);
+	return ret;
 }
 
 static int group_set(struct cli *c, struct args *a)
@@ -268,7 +390,10 @@ static int group_set(struct cli *c, struct args *a)
 
 	if (!ret && g.given == GIVEN(SLUICE_A_GROUP_NAME))
 		ret = fail_usage(c, "nothing to change was given");
-	return ret ? ret : kernel_do(c, SLUICE_CMD_GROUP_SET, &g, NULL);
+	if (!ret)
+		ret = kernel_do(c, SLUICE_CMD_GROUP_SET, &g, NULL);
+	obj_free(&set_group, &g);
+	return ret;
 }
 
 static int group_del(struct cli *c, struct args *a)

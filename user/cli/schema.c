@@ -9,14 +9,16 @@
 static const char *const transport_names[] = { "udp", NULL };
 static const char *const framing_names[] = { "datagram", NULL };
 const char *const action_names[] = { "group", "reject", "drop", "pass", NULL };
-const char *const steering_names[] = { "hash", "cpu", "rr", "least", "fifo", NULL };
+const char *const steering_names[] = { "hash", "cpu", "rr", "least", "fifo", "typed", NULL };
+const char *const order_names[] = { "lifo", "fifo", NULL };
 const char *const key_names[] = { "flow", "bytes", "token", NULL };
 const char *const no_consumer_names[] = { "hold", "reject", "pass", NULL };
 const char *const crash_names[] = { "requeue", "reissue", "reject", NULL };
 const char *const match_names[] = { "src", "length", "bytes", "text", "token", NULL };
 const char *const stage_names[] = { "wait", "pickup", "service", "send", "total", NULL };
 const char *const event_names[] = {
-	"ring-attached", "ring-detached", "ring-died", "ring-broken", "listener-closed", NULL
+	"ring-attached", "ring-detached", "ring-died", "ring-broken", "listener-closed", "overload-on",
+	"overload-off", NULL
 };
 const char *const object_names[] = { "listener", "rule", "group", "class", "ring", NULL };
 static const char *const state_names[] = { "attached", "draining", "need-kick", "broken", "gone", NULL };
@@ -101,6 +103,16 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 };
 SET(listener, SLUICE_A_LISTENER_MAX);
 
+static const struct attr_desc class_conf_attrs[SLUICE_A_CLASS_MAX + 1] = {
+	[SLUICE_A_CLASS_NAME] = A(class_conf, name, "name", T_NAME, 0),
+	[SLUICE_A_CLASS_TARGET_NS] = A(class_conf, target_ns, "target-ns", T_U64, F_NS),
+	[SLUICE_A_CLASS_INTERVAL_NS] = A(class_conf, interval_ns, "interval-ns", T_U64, F_NS),
+	[SLUICE_A_CLASS_CAP] = A(class_conf, cap, "cap", T_U32, 0),
+	[SLUICE_A_CLASS_SHED] = A(class_conf, shed, "shed", T_U32, 0),
+	[SLUICE_A_CLASS_PAD] = A_PAD,
+};
+SET(class_conf, SLUICE_A_CLASS_MAX);
+
 static const struct attr_desc group_attrs[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_NAME] = A(group, name, "name", T_NAME, 0),
 	[SLUICE_A_GROUP_ID] = A(group, id, "id", T_U32, F_OUT),
@@ -124,6 +136,10 @@ static const struct attr_desc group_attrs[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_WAITING_BYTES] = A(group, waiting_bytes, "waiting-bytes", T_U64, F_OUT | F_BYTES),
 	[SLUICE_A_GROUP_CLASS] = A(group, classes, "class", T_NAMES, F_OUT),
 	[SLUICE_A_GROUP_PAD] = A_PAD,
+	[SLUICE_A_GROUP_TARGET_NS] = A(group, target_ns, "target-ns", T_U64, F_NS),
+	[SLUICE_A_GROUP_INTERVAL_NS] = A(group, interval_ns, "interval-ns", T_U64, F_NS),
+	[SLUICE_A_GROUP_ORDER] = A_ENUM(group, order, "order", T_ENUM, 0, order_names),
+	[SLUICE_A_GROUP_CLASS_CONF] = A_NEST(group, class_confs, "class-conf", T_NESTS, 0, &set_class_conf),
 };
 SET(group, SLUICE_A_GROUP_MAX);
 

@@ -123,6 +123,16 @@ struct group {
 	uint64_t backlog_bytes, hold_ns, waiting_bytes;
 	uint32_t no_consumer, crash, owner_uid, owner_gid, max_rings, rings, waiting;
 	struct vec classes;	/* char[NAME_LEN] */
+	uint64_t target_ns, interval_ns;
+	uint32_t order;
+	struct vec class_confs;	/* struct class_conf */
+};
+
+struct class_conf {
+	uint64_t given;
+	char name[NAME_LEN];
+	uint64_t target_ns, interval_ns;
+	uint32_t cap, shed;
 };
 
 struct ring {
@@ -166,7 +176,7 @@ struct event {
 	uint64_t count;
 };
 
-extern const struct attr_set set_listener, set_rules, set_rule, set_match, set_group, set_ring, set_stats;
+extern const struct attr_set set_listener, set_rules, set_rule, set_match, set_class_conf, set_group, set_ring, set_stats;
 extern const struct attr_set set_hist, set_explain, set_event;
 
 /* The set that a command's messages are made of, and the command's name. */
@@ -174,7 +184,7 @@ const struct attr_set *schema_set(uint8_t cmd);
 const char *schema_command(uint8_t cmd);
 
 extern const char *const action_names[], *const steering_names[], *const key_names[], *const no_consumer_names[];
-extern const char *const crash_names[], *const match_names[], *const stage_names[], *const event_names[];
+extern const char *const order_names[], *const crash_names[], *const match_names[], *const stage_names[], *const event_names[];
 extern const char *const object_names[], *const kind_names[], *const outcome_names[];
 extern const uint8_t outcome_kinds[];
 extern const char *const outcome_texts[];

@@ -107,6 +107,8 @@ enum sluice_steering {
 	SLUICE_STEERING_RR,	/* each ring in turn */
 	SLUICE_STEERING_LEAST,	/* ring with the fewest unanswered requests */
 	SLUICE_STEERING_FIFO,	/* one backlog, first ring with room takes the head */
+	/* the same with a backlog per class; a class occupies a limited number of rings at once */
+	SLUICE_STEERING_TYPED,
 	__SLUICE_STEERING_MAX
 };
 
@@ -116,6 +118,13 @@ enum sluice_key_kind {
 	/* token KEY_INDEX, counted from 0, after KEY_OFFSET, cut at KEY_DELIM */
 	SLUICE_KEY_KIND_TOKEN,
 	__SLUICE_KEY_KIND_MAX
+};
+
+/* Who is served next while the group is overloaded. */
+enum sluice_order {
+	SLUICE_ORDER_LIFO,	/* last in, first out */
+	SLUICE_ORDER_FIFO,
+	__SLUICE_ORDER_MAX
 };
 
 /* What a group without any attached ring does with requests. */
@@ -161,6 +170,9 @@ enum sluice_event {
 	SLUICE_EVENT_RING_DIED,		/* COUNT requests were unanswered */
 	SLUICE_EVENT_RING_BROKEN,	/* its consumer wrote an impossible index */
 	SLUICE_EVENT_LISTENER_CLOSED,	/* the adopted socket was closed, the XDP device is gone */
+	/* requests of the group wait too long, as a habit; COUNT wait now */
+	SLUICE_EVENT_OVERLOAD_ON,
+	SLUICE_EVENT_OVERLOAD_OFF,
 	__SLUICE_EVENT_MAX
 };
 
@@ -254,7 +266,7 @@ enum {
 	SLUICE_A_GROUP_KEY_LEN,		/* u32: 1..64 */
 	SLUICE_A_GROUP_KEY_INDEX,	/* u32: 0..255 */
 	SLUICE_A_GROUP_KEY_DELIM,	/* u32: a byte; default a space */
-	/* u32: requests published and unanswered per ring; 0, default: all its slots */
+	/* u32: requests published and unanswered per ring; 0, default: what keeps it busy */
 	SLUICE_A_GROUP_WINDOW,
 	/* u32: requests the kernel may keep waiting; default 4096 */
 	SLUICE_A_GROUP_BACKLOG,
@@ -270,9 +282,30 @@ enum {
 	SLUICE_A_GROUP_WAITING_BYTES,	/* u64, out */
 	SLUICE_A_GROUP_CLASS,		/* string, out, one for each class in order of its number */
 	SLUICE_A_GROUP_PAD,
+	/* u64: time of waiting that may become a habit; 0, default: derived, 50 ms or more */
+	SLUICE_A_GROUP_TARGET_NS,
+	/* u64: time in which it counts as one; 0, default: ten times the target */
+	SLUICE_A_GROUP_INTERVAL_NS,
+	SLUICE_A_GROUP_ORDER,		/* u32, enum sluice_order; default LIFO */
+	SLUICE_A_GROUP_CLASS_CONF,	/* nest "class", any number: what differs for a class */
 	__SLUICE_A_GROUP_MAX
 };
 #define SLUICE_A_GROUP_MAX (__SLUICE_A_GROUP_MAX - 1)
+
+/* attribute set "class": what is not given stays */
+enum {
+	SLUICE_A_CLASS_UNSPEC,
+	SLUICE_A_CLASS_NAME,		/* string; made when first named */
+	SLUICE_A_CLASS_TARGET_NS,	/* u64; 0, default: the group's */
+	SLUICE_A_CLASS_INTERVAL_NS,	/* u64; 0, default: the group's */
+	/* u32: rings it may occupy at once, with typed steering; 0, default: its demand */
+	SLUICE_A_CLASS_CAP,
+	/* u32: 0..255, default 0: under overload, higher ones are refused first */
+	SLUICE_A_CLASS_SHED,
+	SLUICE_A_CLASS_PAD,
+	__SLUICE_A_CLASS_MAX
+};
+#define SLUICE_A_CLASS_MAX (__SLUICE_A_CLASS_MAX - 1)
 
 /* attribute set "ring" */
 enum {

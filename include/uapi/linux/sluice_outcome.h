@@ -52,7 +52,11 @@
 	  "no ring was attached and the group passes such requests to the socket")		\
 	X(CANCELLED_LISTENER, CANCELLED, "listener", "its listener was removed")		\
 	X(EXPIRED_BACKLOG, EXPIRED, "backlog", "its deadline passed while it waited")	\
-	X(EXPIRED_RING, EXPIRED, "ring", "its deadline passed before the consumer took it")
+	X(EXPIRED_RING, EXPIRED, "ring", "its deadline passed before the consumer took it")	\
+	X(REJECTED_OVERLOAD, REJECTED, "overload",						\
+	  "it waited over twice the delay target while its class was overloaded")		\
+	X(REJECTED_SHED, REJECTED, "shed",							\
+	  "the backlog was full and something else had more right to wait")
 
 enum sluice_kind {
 #define SLUICE_X_KIND(k, name) SLUICE_KIND_##k,
