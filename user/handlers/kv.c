@@ -496,42 +496,27 @@ static void kv_worker_fini(void *worker)
 	free(w);
 }
 
-const struct sluice_handler handler_kv = {
-	.abi = SLUICE_HANDLER_ABI,
-	.size = sizeof(struct sluice_handler),
-	.name = "kv",
-	.check = kv_check,
-	.init = kv_init,
-	.reconfigure = kv_reconfigure,
-	.fini = kv_fini,
-	.worker_init = kv_worker_init,
-	.worker_fini = kv_worker_fini,
-	.serve = kv_serve,
-	.poll = kv_poll,
-	.fd = kv_fd,
-	.sleep = kv_sleep,
-	.wake = kv_wake,
-	.busy = kv_busy,
-	.tick = kv_tick,
-	.stats = kv_stats_line,
-};
+/* Two protocols over one store: they differ in how they begin. */
+#define KV_HANDLER(protocol, begin)			\
+	{						\
+		.abi = SLUICE_HANDLER_ABI,		\
+		.size = sizeof(struct sluice_handler),	\
+		.name = protocol,			\
+		.check = kv_check,			\
+		.init = begin,				\
+		.reconfigure = kv_reconfigure,		\
+		.fini = kv_fini,			\
+		.worker_init = kv_worker_init,		\
+		.worker_fini = kv_worker_fini,		\
+		.serve = kv_serve,			\
+		.poll = kv_poll,			\
+		.fd = kv_fd,				\
+		.sleep = kv_sleep,			\
+		.wake = kv_wake,			\
+		.busy = kv_busy,			\
+		.tick = kv_tick,			\
+		.stats = kv_stats_line,			\
+	}
 
-const struct sluice_handler handler_redis = {
-	.abi = SLUICE_HANDLER_ABI,
-	.size = sizeof(struct sluice_handler),
-	.name = "redis",
-	.check = kv_check,
-	.init = redis_init,
-	.reconfigure = kv_reconfigure,
-	.fini = kv_fini,
-	.worker_init = kv_worker_init,
-	.worker_fini = kv_worker_fini,
-	.serve = kv_serve,
-	.poll = kv_poll,
-	.fd = kv_fd,
-	.sleep = kv_sleep,
-	.wake = kv_wake,
-	.busy = kv_busy,
-	.tick = kv_tick,
-	.stats = kv_stats_line,
-};
+const struct sluice_handler handler_kv = KV_HANDLER("kv", kv_init);
+const struct sluice_handler handler_redis = KV_HANDLER("redis", redis_init);
