@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Each outcome and reason of the ledger, provoked by what it is for, and only by that. */
+/* Each outcome and reason of the ledger, provoked by what it is for, and only by that; and told by its tracepoint. */
 #include <sluice/sluice.h>
 
 #include "rig.h"
+#include "trace.h"
 
 #define REJECT "NOxx-busy" /* its third and fourth byte are for the request's first two */
 
@@ -16,12 +17,42 @@ FIXTURE(outcomes)
 FIXTURE_SETUP(outcomes)
 {
 	ASSERT_EQ(0, rig_up());
+	ASSERT_EQ(0, trace_on());
 	self->c = client(AF_INET, RIG_PORT, 0);
 }
 
 FIXTURE_TEARDOWN(outcomes)
 {
+	static const char *const names[] = {
+#define NAME(o, kind, reason, text) #o,
+		SLUICE_OUTCOMES(NAME)
+#undef NAME
+	};
+	char key[64], line[80], *p;
+	unsigned int i;
+	long seen;
+	/* what a listener that is gone had, its classes still have */
+	const char *object = run("sluice -j listener show | grep -q name") ? "class" : "listener";
+
 	EXPECT_TRUE(ledger_closed());
+	trace_off();
+	/* one event for each request that came, was published, ended, and the reason is in it */
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(line, sizeof(line), "outcome=%s ", names[i]);
+		snprintf(key, sizeof(key), "%s", names[i]);
+		for (p = key; *p; p++)
+			*p += *p >= 'A' && *p <= 'Z' ? 'a' - 'A' : 0;
+		seen = trace_count("sluice_outcome", line);
+		/* the namespace of an earlier test may be cancelling its own yet */
+		if (i == SLUICE_OUTCOME_CANCELLED_LISTENER)
+			seen = seen > stat_sum(object, key) ? stat_sum(object, key) : seen;
+		EXPECT_EQ(stat_sum(object, key), seen) {
+			TH_LOG("%s of %s", key, object);
+		}
+	}
+	EXPECT_EQ(stat_sum(object, "received"), trace_count("sluice_received", "request="));
+	EXPECT_EQ(stat_sum("ring", "received"), trace_count("sluice_published", "request="));
+	run("sluice -j listener show | grep -q name && sluice listener del l");
 }
 
 /* A group with these options, a listener that sends all to it, and rules, in one go. */
@@ -69,6 +100,33 @@ TEST_F(outcomes, answered_done_and_refused_by_the_consumer)
 	EXPECT_EQ(1, outcome("rejected_consumer"));
 	EXPECT_EQ(1, outcome("dropped_bad_response"));
 	EXPECT_EQ(4, outcome("received"));
+}
+
+TEST_F(outcomes, each_step_is_traced)
+{
+	UP("steer hash window 1", "'rule l 7 text 0 ab group g class c'");
+	ASSERT_EQ(0, ring_open(&self->r, "g"));
+	SAY(2, "ab12");
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	EXPECT_EQ(2, trace_count("sluice_received", " rule=7 len=4"));
+	EXPECT_EQ(1, trace_count("sluice_published", " slot="));
+	EXPECT_EQ(1, trace_count("sluice_waiting", " waiting=1"));
+	EXPECT_EQ(0, trace_count("sluice_response", "ring="));
+	EXPECT_EQ(1, ring_answer(&self->r, &self->q, 4, 0));
+	EXPECT_EQ(1, trace_count("sluice_response", " len=4 flags=0 "));
+	EXPECT_EQ(1, trace_count("sluice_outcome", " rule=7 "));
+	EXPECT_EQ(2, trace_count("sluice_published", " slot="));
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	EXPECT_EQ(1, ring_answer(&self->r, &self->q, 0, SLUICE_RESP_NO_REPLY));
+	/* off, nothing is told */
+	trace_off();
+	SAY(1, "ab12");
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	EXPECT_EQ(1, ring_answer(&self->r, &self->q, 0, SLUICE_RESP_NO_REPLY));
+	EXPECT_EQ(2, trace_count("sluice_received", "request="));
+	ring_close(&self->r);
+	ASSERT_EQ(0, run("sluice listener del l && sluice group del g"));
+	ASSERT_EQ(0, trace_on());
 }
 
 TEST_F(outcomes, by_rule)

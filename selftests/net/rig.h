@@ -70,7 +70,7 @@ static inline __attribute__((format(printf, 1, 2))) int run(const char *fmt, ...
 /* What KEY adds up to over all objects of a kind: "listener", "rule", "group", "class", "ring". */
 static inline long stat_sum(const char *object, const char *key)
 {
-	char cmd[128], want[64], *text = NULL, *at;
+	char cmd[128], want[80], *text = NULL, *at;
 	size_t size = 0;
 	long sum = 0;
 	FILE *f;
