@@ -89,4 +89,80 @@ TEST_F(unload, under_traffic_with_listeners_requests_and_a_mapping_left)
 	close(fd);
 }
 
+/* Refused for what they ask; each has gone some other length of the way. */
+static const char *const refused_commands[] = {
+	"group add g",
+	"group add new no-consumer hold 2h",
+	"group add new steer hash key bytes 600 4",
+	"group set nix backlog 1",
+	"group del g",
+	"listener add l udp 127.0.0.1:7009",
+	"listener add new udp 127.0.0.1:7000",
+	"listener add new udp 192.0.2.1:7009 default group g",
+	"listener add new udp [fe80::1]:7009 default group g",
+	"listener add new udp 127.0.0.1:7009 default group nix",
+	"listener add new udp 127.0.0.1:7009 default pass",
+	"listener add new udp 127.0.0.1:7009 reject-reply ab copy 3",
+	"listener add new udp fd 0",
+	"listener set l default pass",
+	"listener set nix default drop",
+	"rule add l 2 group nix class new",
+	"rule add l 2 pass",
+	"rule add l 2 length 9-2 group g class new",
+	"rule add l 2 text 0 ab bytes 4/2 mask 0x0f = 0x10 group g class new",
+	"ring del 9999",
+	"ring set 9999 drain on",
+	"explain nix text:message",
+};
+
+static bool goes_and_comes_back(void)
+{
+	return until(run("rmmod sluice 2>/dev/null") == 0) && run("modprobe sluice") == 0;
+}
+
+TEST_F(unload, after_each_command_that_is_refused)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, run("printf '%%s\\n' 'group g' 'listener l udp 127.0.0.1:%d default group g {' "
+			 "'rule 1 text 0 mess group g class c' '}' >/tmp/unload.conf", RIG_PORT));
+	for (i = 0; i < sizeof(refused_commands) / sizeof(refused_commands[0]); i++) {
+		ASSERT_EQ(0, run("sluice apply /tmp/unload.conf >/dev/null"));
+		EXPECT_TRUE(refused("sluice %s 2>/tmp/why </dev/null", refused_commands[i])) {
+			TH_LOG("sluice %s", refused_commands[i]);
+			run("cat /tmp/why");
+		}
+		EXPECT_TRUE(goes_and_comes_back()) {
+			TH_LOG("after: sluice %s", refused_commands[i]);
+		}
+	}
+}
+
+TEST_F(unload, after_each_ring_that_is_refused)
+{
+	struct ring *r = &self->r;
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		ASSERT_EQ(0, run("sluice group add g"));
+		ring_init(r, i == 1 ? "nix" : "g", 2048, 64);
+		r->su.abi += i == 0;
+		r->su.classes[1].slot_size = i == 2 ? 64 : 0;	/* not ascending */
+		r->su.classes[1].slots = i == 2;
+		r->su.flags = i == 3 ? 0 : r->su.flags;
+		r->su.tx_cpu = i == 4 ? 100000 : -1;
+		if (i < 5) {
+			EXPECT_GT(0, ring_setup(r));
+		} else {
+			/* one that is set up, and a mapping of it that is refused */
+			ASSERT_EQ(0, ring_setup(r));
+			EXPECT_EQ(MAP_FAILED, ring_map(r, &r->su.map.kernel, PROT_READ | PROT_WRITE));
+			ring_close(r);
+		}
+		EXPECT_TRUE(goes_and_comes_back()) {
+			TH_LOG("after ring %d", i);
+		}
+	}
+}
+
 TEST_HARNESS_MAIN
