@@ -129,6 +129,8 @@ static void bind_refused(int err, struct netlink_ext_ack *extack)
 			       "address and port are taken: by a socket, or another listener");
 	else if (err == -EADDRNOTAVAIL)
 		NL_SET_ERR_MSG(extack, "the address is not one of this namespace's");
+	else if (err == -EINVAL)
+		NL_SET_ERR_MSG(extack, "a link-local address needs a device");
 }
 
 /**
