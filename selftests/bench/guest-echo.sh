@@ -43,7 +43,7 @@ run() {
 		sluice group add echo steer hash backlog 0
 		sluice listener add bench udp 0.0.0.0:7000 default group echo
 		"${@:2}" || status=$?
-		sluice check -q
+		sluice check -q || status=1
 		sluice listener del bench
 		sluice group del echo
 		;;
@@ -73,7 +73,11 @@ drop_replies
 for _ in $(seq "$REPEATS"); do
 	for shape in $SHAPES; do
 		for server in $usable; do
-			run "$server" cost "$server" "$ROUNDS" "${shape%/*}" "${shape#*/}"
+			# some cannot take what arrives gathered; ours has to take everything
+			run "$server" cost "$server" "$ROUNDS" "${shape%/*}" "${shape#*/}" || {
+				[ "$server" != sluice ]
+				echo "unusable $server $shape"
+			}
 		done
 	done
 done
