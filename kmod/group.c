@@ -121,119 +121,6 @@ static void conf_default(struct sluice_group_conf *c)
 		c->uid = GLOBAL_ROOT_UID;
 }
 
-/* Options of one class, a nest "class". */
-static int conf_class(struct sluice_group *g, struct sluice_group_conf *c,
-		      const struct nlattr *nest, struct netlink_ext_ack *extack)
-{
-	struct nlattr *tb[SLUICE_A_CLASS_MAX + 1];
-	struct sluice_policy *p;
-	struct sluice_class *class;
-	u32 shed;
-	int err;
-
-	err = nla_parse_nested(tb, SLUICE_A_CLASS_MAX, nest, sluice_class_policy, extack);
-	if (!err)
-		err = sluice_nl_name_check(tb[SLUICE_A_CLASS_NAME], extack);
-	if (err)
-		return err;
-	class = sluice_group_class_get(g, nla_data(tb[SLUICE_A_CLASS_NAME]), extack);
-	if (IS_ERR(class))
-		return PTR_ERR(class);
-	p = &c->class_policy[class->id];
-	shed = p->shed;
-	u64_from(tb[SLUICE_A_CLASS_TARGET_NS], &p->target);
-	u64_from(tb[SLUICE_A_CLASS_INTERVAL_NS], &p->interval);
-	u32_from(tb[SLUICE_A_CLASS_CAP], &p->cap);
-	u32_from(tb[SLUICE_A_CLASS_SHED], &shed);
-	p->shed = shed;
-	return conf_times(p, nest, extack);
-}
-
-/* What the queue discipline is told: of the group, and of classes. */
-static int conf_overload(struct sluice_group *g, struct sluice_group_conf *c, struct nlattr **tb,
-			 const struct nlmsghdr *nlh, struct netlink_ext_ack *extack)
-{
-	const struct nlattr *attr;
-	int rem, err;
-
-	u64_from(tb[SLUICE_A_GROUP_TARGET_NS], &c->policy.target);
-	u64_from(tb[SLUICE_A_GROUP_INTERVAL_NS], &c->policy.interval);
-	if (tb[SLUICE_A_GROUP_ORDER])
-		c->policy.fifo = nla_get_u32(tb[SLUICE_A_GROUP_ORDER]) == SLUICE_ORDER_FIFO;
-	err = conf_times(&c->policy, tb[SLUICE_A_GROUP_TARGET_NS], extack);
-	nlmsg_for_each_attr(attr, nlh, GENL_HDRLEN, rem)
-		if (!err && nla_type(attr) == SLUICE_A_GROUP_CLASS_CONF)
-			err = conf_class(g, c, attr, extack);
-	return err;
-}
-
-/**
- * sluice_group_configure() - set options; what @tb does not name stays
- * @g: group; sluice_mutex is held
- * @tb: attributes
- * @nlh: the message they came in, for those that repeat
- * @extack: why not
- *
- * Requests that wait already are not measured against lowered limits. A class that is named first
- * here stays even if something else is refused.
- *
- * Context: may sleep. Return: 0 or -errno, nothing changed then.
- */
-int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, const struct nlmsghdr *nlh,
-			   struct netlink_ext_ack *extack)
-{
-	struct sluice_group_conf *old =
-		rcu_dereference_protected(g->conf, lockdep_is_held(&sluice_mutex));
-	struct sluice_group_conf *c;
-	struct sluice_ring *ring;
-	int err;
-
-	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-	if (!c)
-		return -ENOMEM;
-	if (old)
-		*c = *old;
-	else
-		conf_default(c);
-	u32_from(tb[SLUICE_A_GROUP_STEERING], &c->steering);
-	u32_from(tb[SLUICE_A_GROUP_WINDOW], &c->window);
-	u32_from(tb[SLUICE_A_GROUP_BACKLOG], &c->backlog);
-	u64_from(tb[SLUICE_A_GROUP_BACKLOG_BYTES], &c->backlog_bytes);
-	u32_from(tb[SLUICE_A_GROUP_NO_CONSUMER], &c->no_consumer);
-	u64_from(tb[SLUICE_A_GROUP_HOLD_NS], &c->hold_ns);
-	u32_from(tb[SLUICE_A_GROUP_CRASH], &c->crash);
-	u32_from(tb[SLUICE_A_GROUP_MAX_RINGS], &c->max_rings);
-	err = -ERANGE;
-	if (c->hold_ns > SLUICE_HOLD_NS_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_GROUP_HOLD_NS],
-				    "hold time is over an hour");
-		goto err;
-	}
-	err = conf_key(c, tb, extack);
-	if (err)
-		goto err;
-	err = conf_owner(c, tb, extack);
-	if (err)
-		goto err;
-	err = conf_overload(g, c, tb, nlh, extack);
-	if (err)
-		goto err;
-	rcu_assign_pointer(g->conf, c);
-	list_for_each_entry(ring, &g->members, member)
-		sluice_ring_window_set(ring, c->window);
-	local_bh_disable();
-	sluice_limits_refresh(g);
-	local_bh_enable();
-	if (old) {
-		kfree_rcu(old, rcu);
-		sluice_backlog_run(g);
-	}
-	return 0;
-err:
-	kfree(c);
-	return err;
-}
-
 static void class_free(struct sluice_class *class)
 {
 	if (!class)
@@ -282,31 +169,156 @@ struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *
 	return class;
 }
 
+/*
+ * What becomes of the classes that a command made: they stay if it was done, else they go. Classes
+ * are appended, so they are the last ones. No request is of a class that goes, and who looks at the
+ * classes of a group without a request holds its lock.
+ */
+static void drafts(struct sluice_group *g, bool keep)
+{
+	struct sluice_class *class;
+	u32 i = g->nclasses;
+
+	while (i && g->class[i - 1]->draft) {
+		class = g->class[--i];
+		class->draft = false;
+		if (keep)
+			continue;
+		spin_lock_bh(&g->lock);
+		g->class[i] = NULL;
+		g->nclasses = i;
+		spin_unlock_bh(&g->lock);
+		class_free(class);
+	}
+}
+
 /**
- * sluice_group_drafts() - what becomes of the classes that were made for a rule set
+ * sluice_group_drafts() - the same for a rule set, whose classes may be of several groups
  * @sn: namespace; sluice_mutex is held
- * @keep: the set was installed; else it was refused, no section has seen them, and they go
- *
- * Classes are appended, so those of one set are the last ones of their group.
+ * @keep: the set was installed
  */
 void sluice_group_drafts(struct sluice_net *sn, bool keep)
 {
 	struct sluice_group *g;
 
 	lockdep_assert_held(&sluice_mutex);
-	list_for_each_entry(g, &sn->groups, list) {
-		u32 i = g->nclasses;
+	list_for_each_entry(g, &sn->groups, list)
+		drafts(g, keep);
+}
 
-		while (i && g->class[i - 1]->draft) {
-			i--;
-			g->class[i]->draft = false;
-			if (!keep) {
-				class_free(g->class[i]);
-				g->class[i] = NULL;
-				g->nclasses = i;
-			}
-		}
+/* Options of one class, a nest "class". */
+static int conf_class(struct sluice_group *g, struct sluice_group_conf *c,
+		      const struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[SLUICE_A_CLASS_MAX + 1];
+	struct sluice_policy *p;
+	u32 shed, nclasses = g->nclasses;
+	struct sluice_class *class;
+	int err;
+
+	err = nla_parse_nested(tb, SLUICE_A_CLASS_MAX, nest, sluice_class_policy, extack);
+	if (!err)
+		err = sluice_nl_name_check(tb[SLUICE_A_CLASS_NAME], extack);
+	if (err)
+		return err;
+	class = sluice_group_class_get(g, nla_data(tb[SLUICE_A_CLASS_NAME]), extack);
+	if (IS_ERR(class))
+		return PTR_ERR(class);
+	class->draft |= g->nclasses > nclasses;
+	p = &c->class_policy[class->id];
+	shed = p->shed;
+	u64_from(tb[SLUICE_A_CLASS_TARGET_NS], &p->target);
+	u64_from(tb[SLUICE_A_CLASS_INTERVAL_NS], &p->interval);
+	u32_from(tb[SLUICE_A_CLASS_CAP], &p->cap);
+	u32_from(tb[SLUICE_A_CLASS_SHED], &shed);
+	p->shed = shed;
+	return conf_times(p, nest, extack);
+}
+
+/* What the queue discipline is told: of the group, and of classes. */
+static int conf_overload(struct sluice_group *g, struct sluice_group_conf *c, struct nlattr **tb,
+			 const struct nlmsghdr *nlh, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *attr;
+	int rem, err;
+
+	u64_from(tb[SLUICE_A_GROUP_TARGET_NS], &c->policy.target);
+	u64_from(tb[SLUICE_A_GROUP_INTERVAL_NS], &c->policy.interval);
+	if (tb[SLUICE_A_GROUP_ORDER])
+		c->policy.fifo = nla_get_u32(tb[SLUICE_A_GROUP_ORDER]) == SLUICE_ORDER_FIFO;
+	err = conf_times(&c->policy, tb[SLUICE_A_GROUP_TARGET_NS], extack);
+	nlmsg_for_each_attr(attr, nlh, GENL_HDRLEN, rem)
+		if (!err && nla_type(attr) == SLUICE_A_GROUP_CLASS_CONF)
+			err = conf_class(g, c, attr, extack);
+	return err;
+}
+
+/**
+ * sluice_group_configure() - set options; what @tb does not name stays
+ * @g: group; sluice_mutex is held
+ * @tb: attributes
+ * @nlh: the message they came in, for those that repeat
+ * @extack: why not
+ *
+ * Requests that wait already are not measured against lowered limits.
+ *
+ * Context: may sleep. Return: 0 or -errno, nothing changed then.
+ */
+int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, const struct nlmsghdr *nlh,
+			   struct netlink_ext_ack *extack)
+{
+	struct sluice_group_conf *old =
+		rcu_dereference_protected(g->conf, lockdep_is_held(&sluice_mutex));
+	struct sluice_group_conf *c;
+	struct sluice_ring *ring;
+	int err;
+
+	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	if (!c)
+		return -ENOMEM;
+	if (old)
+		*c = *old;
+	else
+		conf_default(c);
+	u32_from(tb[SLUICE_A_GROUP_STEERING], &c->steering);
+	u32_from(tb[SLUICE_A_GROUP_WINDOW], &c->window);
+	u32_from(tb[SLUICE_A_GROUP_BACKLOG], &c->backlog);
+	u64_from(tb[SLUICE_A_GROUP_BACKLOG_BYTES], &c->backlog_bytes);
+	u32_from(tb[SLUICE_A_GROUP_NO_CONSUMER], &c->no_consumer);
+	u64_from(tb[SLUICE_A_GROUP_HOLD_NS], &c->hold_ns);
+	u32_from(tb[SLUICE_A_GROUP_CRASH], &c->crash);
+	u32_from(tb[SLUICE_A_GROUP_MAX_RINGS], &c->max_rings);
+	err = -ERANGE;
+	if (c->hold_ns > SLUICE_HOLD_NS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_GROUP_HOLD_NS],
+				    "hold time is over an hour");
+		goto err;
 	}
+	err = conf_key(c, tb, extack);
+	if (err)
+		goto err;
+	err = conf_owner(c, tb, extack);
+	if (err)
+		goto err;
+	err = conf_overload(g, c, tb, nlh, extack);
+	if (err)
+		goto err;
+	drafts(g, true);
+	rcu_assign_pointer(g->conf, c);
+	list_for_each_entry(ring, &g->members, member)
+		sluice_ring_window_set(ring, c->window);
+	local_bh_disable();
+	sluice_limits_refresh(g);
+	local_bh_enable();
+	if (old) {
+		kfree_rcu(old, rcu);
+		sluice_backlog_run(g);
+	}
+	return 0;
+err:
+	drafts(g, false);
+	kfree(c);
+	return err;
 }
 
 static void group_free(struct sluice_group *g)

@@ -70,7 +70,7 @@
  * group: listed by name; users counts rules, defaults and rings (under sluice_mutex); sections
  *   reach it only through those. Freed when users is 0, after a grace period and the end of its
  *   sweep.
- * class: as long as its group, once a rule set that names it was installed.
+ * class: as long as its group, once the command that names it first is done.
  * ring: its open file. In group->rings (RCU) while it takes requests. Detach: out of the set;
  *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
  *   group let go. Freed when the file is released, after its thread has ended.
@@ -135,7 +135,7 @@ struct sluice_class {
 	struct sluice_counters __percpu *cnt;
 	struct sluice_hists __percpu *hist;
 	u16 id;
-	bool draft; /* control: made for a rule set that is not installed yet */
+	bool draft; /* control: made by a command that is not done yet */
 	char name[SLUICE_NAME_LEN];
 	struct sluice_demand demand; /* group->lock, but for its mean service time */
 	u32 rings; /* rings with requests of it; typed steering, group->lock */

@@ -52,6 +52,8 @@ def groups():
 	refused("group show nix", ["no such group", "(attribute name)"])
 	refused("group add k key bytes 600 4", ["attribute key-offset"])
 	refused("group add k key bytes 4 65", ["attribute key-len"])
+	refused("group set g class ghost cap 2 target 2h", ["at most an hour"])
+	equal(only(slj("group show"), name="g")["class"], ["default"], "a refused policy of a class leaves no class")
 	equal(only(slj("group show"), name="k"), {}, "a refused group is not there")
 
 
