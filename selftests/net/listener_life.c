@@ -205,7 +205,7 @@ TEST_F(life, a_namespace_goes_under_traffic_with_all_that_is_in_it)
 			pthread_t thread;
 
 			close(go[1]);
-			if (rig_up() || run("sluice group add g steer fifo window 4") ||
+			if (rig_up() || run("sluice group add g steer fifo window 4 target 1h") ||
 			    run("sluice listener add l udp 0.0.0.0:%d default group g", RIG_PORT) ||
 			    run("sluice rule add l 1 text 0 mess group g class c") ||
 			    ring_open(&r, "g") || pthread_create(&thread, NULL, send_on, &sender) ||

@@ -21,9 +21,10 @@ FIXTURE_TEARDOWN(steering)
 	EXPECT_TRUE(ledger_closed());
 }
 
+/* However long a slow machine lets requests wait, nothing is overloaded. */
 #define UP(...)                                                                                   \
 	do {                                                                                      \
-		ASSERT_EQ(0, run("sluice group add g " __VA_ARGS__));                             \
+		ASSERT_EQ(0, run("sluice group add g target 1h " __VA_ARGS__));                   \
 		ASSERT_EQ(0, run("sluice listener add l udp '[::]:%d' default group g", RIG_PORT)); \
 		ASSERT_EQ(0, ring_open(&self->a, "g"));                                           \
 	} while (0)
@@ -253,7 +254,7 @@ TEST_F(steering, losses_are_told_with_the_next_request)
 /* Two size classes, of which the large one has a single slot, which is taken. */
 #define ONE_LARGE()                                                                               \
 	do {                                                                                      \
-		ASSERT_EQ(0, run("sluice group add g steer hash"));                               \
+		ASSERT_EQ(0, run("sluice group add g steer hash target 1h"));                     \
 		ASSERT_EQ(0, run("sluice listener add l udp 0.0.0.0:%d default group g", RIG_PORT)); \
 		ring_init(&self->a, "g", 64, 8);                                                  \
 		self->a.su.classes[1].slot_size = 2048;                                           \
