@@ -180,7 +180,8 @@ def completion(names, paths):
 	      "completion of options")
 	script = ('source "$1"; COMP_LINE=$2 COMP_POINT=${#2}; $(complete -p ${2%% *} | sed "s/.*-F \\([^ ]*\\).*/\\1/"); '
 		  'printf "%s\\n" "${COMPREPLY[@]}"')
-	for line, want in (("sluice-load --pro", ["--protocol"]), ("sluice-load --protocol r", ["raw"])):
+	for line, want in (("sluice-load --pro", ["--protocol"]), ("sluice-load --protocol r", ["raw", "resp"]),
+			   ("sluice-load --transport t", ["tcp"])):
 		got = run("bash", "-c", script, "bash", COMPLETION[0], line).out.split()
 		equal(got, want, "completion of %s" % line)
 	for name in "sluice-load", "sluiced":

@@ -63,7 +63,7 @@ def of_load(path):
 	sl("group add echo")
 	sl("listener add front udp *:7000 default group echo")
 	consumer("echo", "echo")
-	start("ip", "netns", "exec", "srv", "memcached", "-u", "nobody", "-l", "192.0.2.1", "-p", "0", "-U", "11211")
+	start("ip", "netns", "exec", "srv", "memcached", "-u", "nobody", "-l", "192.0.2.1", "-p", "11211", "-U", "11211")
 	check(until(30, lambda: ":11211" in in_srv("ss", "-lun").out), "memcached is up")
 	for line in examples(path):
 		# emulated, beside other work: how fast generator and servers are says nothing here

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""sluice-load on the loopback device, against servers that lose, falsify, refuse or answer late: what it reports is so."""
+"""sluice-load over UDP on the loopback device, against servers that lose, falsify, refuse or answer late: its report is so."""
 import json
 import os
 import pty
@@ -8,59 +8,11 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "cli"), os.path.join(HERE, "lib")]
 from sltest import check, contains, done, equal, run, skip, start, stop_all, until	# noqa: E402
-
-# on a machine with other work a reply may take seconds: only what a server holds back is to be lost
-RATE = ("--rate", "400", "--duration", "500ms", "--warmup", "0us", "--arrival", "constant", "--allow-late", "--timeout", "20s")
-
-
-class Server(threading.Thread):
-	"""A UDP server whose answers to the n-th request are what act(n, data) lists."""
-	def __init__(self, act, family=socket.AF_INET, addr="127.0.0.1"):
-		super().__init__(daemon=True)
-		self.act, self.count, self.stopping = act, 0, False
-		self.sock = socket.socket(family, socket.SOCK_DGRAM)
-		self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-		self.sock.bind((addr, 0))
-		self.target = ("[%s]:%d" if family == socket.AF_INET6 else "%s:%d") % (addr, self.sock.getsockname()[1])
-		self.start()
-
-	def run(self):
-		while not self.stopping:
-			if not select.select([self.sock], [], [], 0.1)[0]:
-				continue
-			data, peer = self.sock.recvfrom(65535)
-			for reply in self.act(self.count, data):
-				self.sock.sendto(reply, peer)
-			self.count += 1
-
-	def __enter__(self):
-		return self
-
-	def __exit__(self, *exc):
-		self.stopping = True
-		self.join()
-		self.sock.close()
-
-
-def load(target, *argv):
-	"""A run: exit status, and the result out of its JSON."""
-	r = run("sluice-load", "--target", target, "--json", *RATE, *argv)
-	try:
-		return r.status, json.loads(r.out)
-	except ValueError:
-		check(False, "JSON", r)
-		return r.status, {}
-
-
-def closed(js, what):
-	"""Every request that was due ended once."""
-	ends = js["answered"] + js["refused"] + js["wrong"] + js["lost"] + js["unsent"]
-	equal((js["offered"], js["sent"]), (ends, ends - js["unsent"]), what + ": each request ended once")
-
+from loadlib import RATE, Server, closed, load	# noqa: E402
 
 def echo():
 	with Server(lambda n, data: [data]) as s:
@@ -275,7 +227,7 @@ def usage():
 			   (("--target", "127.0.0.1:1", "--max-loss", "2"), "a share from 0 to 1"),
 			   (("--target", "127.0.0.1:1", "--size", "10"), "give at least 16"),
 			   (("--target", "127.0.0.1:1", "--threads", "4", "--connections", "2"), "needs a socket of its own"),
-			   (("--target", "127.0.0.1:1", "--protocol", "dns"), "one of raw|memcached"),
+			   (("--target", "127.0.0.1:1", "--protocol", "dns"), "one of raw|memcached|resp"),
 			   (("--target", "127.0.0.1:1", "--frob"), "see sluice-load --help"),
 			   (("--target", "127.0.0.1:1", "frob"), "options begin with --")):
 		r = run("sluice-load", *argv)

@@ -5,7 +5,7 @@ ifneq ($(wildcard load/main.c),)
 PROGS += sluice-load
 COMPLETED += sluice-load
 MANS += docs/man/sluice-load.1
-sluice-load-objs := load/main.o load/options.o load/worker.o load/schedule.o load/proto_raw.o load/proto_memcached.o \
-	load/report.o core/hist.o
+sluice-load-objs := $(patsubst %,load/%.o,main options worker flight schedule datagram stream proto_raw proto_memcached \
+	proto_resp keyed preload_udp preload_tcp report) core/hist.o
 sluice-load-ldlibs := -lm
 endif

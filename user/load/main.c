@@ -2,6 +2,7 @@
 /* sluice-load: starts the workers together, shows progress, reports. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "load/load.h"
@@ -10,7 +11,7 @@
 #define TICK_US		100000
 #define LINE_NS		NS_PER_S
 
-const struct proto *const protos[] = { &proto_raw, &proto_memcached };
+const struct proto *const protos[] = { &proto_raw, &proto_memcached, &proto_resp };
 
 /* The n-th number of a comma-separated list, again from the start when it ends; -1 without a list. */
 static int cpu_of(const char *list, u32 n)
@@ -27,17 +28,30 @@ static int cpu_of(const char *list, u32 n)
 	return atoi(p);
 }
 
+/* As many sockets as we may have, without being asked to. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int init_all(struct worker *workers, const struct options *opt)
 {
+	char error[512];
 	u32 i;
 	int err;
 
+	raise_limit();
 	for (i = 0; i < opt->threads; i++) {
 		err = worker_init(&workers[i], opt, i);
 		workers[i].cpu = cpu_of(opt->cpus, i);
 		if (err) {
-			fprintf(stderr, "sluice-load: socket to %s: %s; check the address and the limit of open files "
-				"(ulimit -n)\n", opt->target, strerror(-err));
+			open_error(opt, err, error, sizeof(error));
+			fprintf(stderr, "sluice-load: %s\n", error);
 			return err;
 		}
 	}
@@ -86,8 +100,11 @@ static int run_all(struct worker *workers, const struct options *opt)
 		pthread_join(workers[i].thread, NULL);
 		if (workers[i].err) {
 			err = workers[i].err;
-			fprintf(stderr, "sluice-load: cannot run on CPU %d: %s; see --cpu\n", workers[i].cpu,
-				strerror(-err));
+			if (err == -ENOMEM)
+				fprintf(stderr, "sluice-load: out of memory: lower --rate, --size or --timeout\n");
+			else
+				fprintf(stderr, "sluice-load: cannot run on CPU %d: %s; see --cpu\n", workers[i].cpu,
+					strerror(-err));
 		}
 	}
 	return err;
@@ -98,7 +115,7 @@ static int prepare(const struct options *opt)
 	char error[512] = "";
 	int err;
 
-	if (!opt->proto->prepare)
+	if (!opt->proto->prepare || opt->preload_off)
 		return 0;
 	err = opt->proto->prepare(opt, error, sizeof(error));
 	if (err)

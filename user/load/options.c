@@ -24,14 +24,17 @@ struct option_def {
 
 static const struct option_def table[] = {
 	{ "target", 't', KIND_STRING, AT(target), 0, 0, "ADDR:PORT", "where to send; IPv6 as [ADDR]:PORT (required)" },
-	{ "protocol", 'p', KIND_CHOICE, AT(proto_index), 0, 0, "raw|memcached", "what to send (raw)" },
+	{ "protocol", 'p', KIND_CHOICE, AT(proto_index), 0, 0, "raw|memcached|resp", "what to send (raw)" },
+	{ "transport", 'x', KIND_CHOICE, AT(transport_index), 0, 0, "udp|tcp", "how to send it (udp; resp: tcp)" },
+	{ "framing", 0, KIND_CHOICE, AT(framing), 0, 0, "length|line",
+	  "raw over TCP: four bytes of length before a message, or a newline behind it (length)" },
 	{ "rate", 'r', KIND_NUMBER, AT(rate), 1, 100000000, "N", "requests per second, all threads together (1000)" },
 	{ "duration", 'd', KIND_TIME, AT(duration_ns), MS, 86400 * NS_PER_S, "TIME", "measured time (10s)" },
 	{ "warmup", 'w', KIND_TIME, AT(warmup_ns), 0, 86400 * NS_PER_S, "TIME", "sent before it, not counted (1s)" },
 	{ "timeout", 'T', KIND_TIME, AT(timeout_ns), MS, 60 * NS_PER_S, "TIME",
 	  "a request without a reply for this long is lost (1s)" },
 	{ "arrival", 'a', KIND_CHOICE, AT(arrival), 0, 0, "poisson|constant", "gaps between requests (poisson)" },
-	{ "connections", 'c', KIND_NUMBER, AT(sockets), 1, 65000, "N", "sockets, each with its own source port (16)" },
+	{ "connections", 'c', KIND_NUMBER, AT(sockets), 1, 65000, "N", "sockets, each with its own local port (16)" },
 	{ "sockets", 0, KIND_NUMBER, AT(sockets), 1, 65000, "N", "the same as --connections" },
 	{ "threads", 'n', KIND_NUMBER, AT(threads), 1, 1024, "N", "sending threads (1)" },
 	{ "cpu", 0, KIND_STRING, AT(cpus), 0, 0, "LIST", "CPUs to pin the threads to, comma-separated, in turn" },
@@ -41,15 +44,17 @@ static const struct option_def table[] = {
 	{ "check", 0, KIND_CHOICE, AT(check), 0, 0, "echo|id",
 	  "raw: the reply must equal the request, or only carry its id (echo)" },
 	{ "refused", 0, KIND_STRING, AT(refused), 0, 0, "PREFIX",
-	  "a reply that begins so refuses (memcached: SERVER_ERROR busy)" },
-	{ "keys", 'k', KIND_NUMBER, AT(keys), 1, 999999999, "N", "memcached: number of keys (10000)" },
-	{ "get-ratio", 'g', KIND_RATIO, AT(get_ratio), 0, 0, "R", "memcached: share of gets, 0 to 1 (0.9)" },
-	{ "value-size", 'v', KIND_NUMBER, AT(value_size), 0, DATAGRAM_MAX, "BYTES", "memcached: bytes of a value (64)" },
-	{ "multi-get", 'm', KIND_NUMBER, AT(multi_get), 1, 100, "N", "memcached: keys of a get (1)" },
-	{ "no-preload", 0, KIND_FLAG, AT(preload_off), 0, 0, NULL, "memcached: do not set every key, and read it back, before the run" },
+	  "a reply that begins so refuses (memcached: SERVER_ERROR busy; resp: -BUSY)" },
+	{ "keys", 'k', KIND_NUMBER, AT(keys), 1, 999999999, "N", "memcached, resp: number of keys (10000)" },
+	{ "get-ratio", 'g', KIND_RATIO, AT(get_ratio), 0, 0, "R", "memcached, resp: share of gets, 0 to 1 (0.9)" },
+	{ "value-size", 'v', KIND_NUMBER, AT(value_size), 0, DATAGRAM_MAX, "BYTES",
+	  "memcached, resp: bytes of a value (64)" },
+	{ "multi-get", 'm', KIND_NUMBER, AT(multi_get), 1, 100, "N", "memcached, resp: keys of a get (1)" },
+	{ "no-preload", 0, KIND_FLAG, AT(preload_off), 0, 0, NULL,
+	  "memcached, resp: do not set every key, and read it back, before the run" },
 	{ "max-miss", 0, KIND_RATIO, AT(max_miss), 0, 0, "R",
-	  "memcached: share of keys that may be missing (0; 1 with --no-preload)" },
-	{ "max-loss", 'L', KIND_RATIO, AT(max_loss), 0, 0, "R", "share of requests that may be lost (0)" },
+	  "memcached, resp: share of keys that may be missing (0; 1 with --no-preload)" },
+	{ "max-loss", 'L', KIND_RATIO, AT(max_loss), 0, 0, "R", "share of requests that may be lost, broken or unsent (0)" },
 	{ "late", 'l', KIND_TIME, AT(late_ns), 1000, NS_PER_S, "TIME",
 	  "a request sent this long after its time was sent late (1ms)" },
 	{ "allow-late", 0, KIND_FLAG, AT(allow_late), 0, 0, NULL, "a run with over 1 % late sends is not void" },
@@ -67,7 +72,7 @@ static void usage(FILE *to)
 	size_t i;
 
 	fprintf(to, "usage: sluice-load --target ADDR:PORT [options]\n"
-		"Sends UDP requests at their scheduled times and measures from those times.\n\n");
+		"Sends requests over UDP or TCP at their scheduled times and measures from those times.\n\n");
 	for (i = 0; i < NTABLE; i++) {
 		const struct option_def *o = &table[i];
 
@@ -77,7 +82,7 @@ static void usage(FILE *to)
 	}
 	fprintf(to, "\nTIME is a number with us, ms or s. Exit status: 0 a valid run; 1 it could not be made; 2 wrong\n"
 		"options; 3 void: the generator was late or lost requests itself; 4 failed: wrong replies, none at all, or more\n"
-		"requests lost or keys missing than allowed.\n");
+		"requests lost, broken or unsent, or keys missing, than allowed.\n");
 }
 
 static int complain(const struct option_def *o, const char *text, const char *want)
@@ -267,18 +272,36 @@ static int check_cpus(const char *list)
 	return 0;
 }
 
+static int check_transport(struct options *opt)
+{
+	if (opt->transport_index == TRANSPORT_UNSET)
+		opt->transport_index = opt->proto->udp ? TRANSPORT_UDP : TRANSPORT_TCP;
+	opt->tcp = opt->transport_index == TRANSPORT_TCP;
+	opt->transport = opt->tcp ? &transport_tcp : &transport_udp;
+	if (!opt->tcp && !opt->proto->udp) {
+		fprintf(stderr, "sluice-load: --protocol %s is spoken over TCP alone: leave --transport away\n", opt->proto->name);
+		return -1;
+	}
+	if (opt->framing != FRAMING_UNSET && opt->proto != &proto_raw) {
+		fprintf(stderr, "sluice-load: --framing is for --protocol raw: %s has its own\n", opt->proto->name);
+		return -1;
+	}
+	return 0;
+}
+
 static int finish(struct options *opt)
 {
 	char error[256];
 
 	opt->proto = protos[opt->proto_index];
 	if (!opt->refused)
-		opt->refused = opt->proto == &proto_memcached ? "SERVER_ERROR busy" : "";
+		opt->refused = opt->proto == &proto_memcached ? "SERVER_ERROR busy" :
+			       opt->proto == &proto_resp ? "-BUSY" : "";
 	opt->refused_len = (u32)strlen(opt->refused);
 	if (opt->max_miss < 0)
 		opt->max_miss = opt->preload_off ? 1 : 0;
 	opt->nonce = (u32)(now_ns() / 1000 % 1000000);
-	if (parse_target(opt) || parse_prefix(opt) || check_cpus(opt->cpus))
+	if (check_transport(opt) || parse_target(opt) || parse_prefix(opt) || check_cpus(opt->cpus))
 		return -1;
 	if (opt->threads > opt->sockets) {
 		fprintf(stderr, "sluice-load: --threads %llu is more than --connections %llu: each thread needs a socket of "
@@ -309,6 +332,8 @@ static void defaults(struct options *opt)
 	opt->multi_get = 1;
 	opt->get_ratio = 0.9;
 	opt->max_miss = -1;
+	opt->transport_index = TRANSPORT_UNSET;
+	opt->framing = FRAMING_UNSET;
 }
 
 int options_parse(struct options *opt, int argc, char **argv)

@@ -27,7 +27,9 @@ static const struct {
 	X(refused, c->offered, "replies that refuse")					\
 	X(wrong, c->offered, "replies with wrong content")				\
 	X(lost, c->offered, "no reply within the timeout")				\
-	X(unsent, c->offered, "own loss: could not be sent")				\
+	X(broken, c->offered, "their connection ended before the reply, or could not be made")	\
+	X(unsent, c->offered, "could not be sent in time: own loss, but for the blocked")	\
+	X(blocked, c->offered, "among the unsent: the server did not take them")	\
 	X(dropped, c->offered, "own loss: replies dropped in our receive buffers, among the lost")	\
 	X(late, c->offered, "sent later than --late after their time")			\
 	X(late_replies, c->offered, "replies after the timeout")			\
@@ -35,7 +37,8 @@ static const struct {
 	X(strange, c->offered, "replies to nothing that was asked")			\
 	X(hits, c->hits + c->misses, "keys found")					\
 	X(misses, c->hits + c->misses, "keys not found")				\
-	X(unreachable, c->offered, "ICMP errors: nobody listens there")
+	X(closed, opt->sockets, "connections that ended")				\
+	X(unreachable, c->offered, "nobody listens there: ICMP errors, connections not made")
 
 void counts_add(struct counts *sum, const struct counts *c)
 {
@@ -68,21 +71,27 @@ static const struct {
 	[CAUSE_OWN_LOSS] = { EXIT_VOID, "void", "the generator lost requests itself: lower --rate or give it more CPU" },
 	[CAUSE_WRONG] = { EXIT_WRONG, "failed", "replies with wrong content" },
 	[CAUSE_SILENCE] = { EXIT_WRONG, "failed", "no reply at all: is there a server?" },
-	[CAUSE_LOSS] = { EXIT_WRONG, "failed", "more requests were lost than --max-loss allows" },
+	[CAUSE_LOSS] = { EXIT_WRONG, "failed", "more requests were lost, broken or unsent than --max-loss allows" },
 	[CAUSE_MISSES] = { EXIT_WRONG, "failed", "more keys were missing than --max-miss allows" },
 };
 
+/* Of what lateness is a share. Over TCP what the socket did not take was tried, too. */
+static u64 tried(const struct options *opt, const struct counts *c)
+{
+	return opt->tcp ? c->offered : c->sent;
+}
+
 static enum cause judge(const struct options *opt, const struct counts *c)
 {
-	if ((c->unsent + c->dropped) * VOID_SHARE > c->offered)
+	if ((c->unsent - c->blocked + c->dropped) * VOID_SHARE > c->offered)
 		return CAUSE_OWN_LOSS;
-	if (!opt->allow_late && c->late * VOID_SHARE > c->sent)
+	if (!opt->allow_late && c->late * VOID_SHARE > tried(opt, c))
 		return CAUSE_LATE;
 	if (c->wrong)
 		return CAUSE_WRONG;
 	if (c->sent && !c->answered && !c->refused)
 		return CAUSE_SILENCE;
-	if ((double)(c->lost + c->unsent) > opt->max_loss * (double)c->offered)
+	if ((double)(c->lost + c->broken + c->unsent) > opt->max_loss * (double)c->offered)
 		return CAUSE_LOSS;
 	if ((double)c->misses > opt->max_miss * (double)(c->hits + c->misses))
 		return CAUSE_MISSES;
@@ -124,7 +133,7 @@ static void print_text(const struct options *opt, const struct counts *c, enum c
 	if (c->refused)
 		printf("refusal us   p50 %.1f  p99 %.1f\n", quantile_us(c->refused_latency, c->refused, 500000, 0),
 		       quantile_us(c->refused_latency, c->refused, 990000, 0));
-	printf("lateness     %.3f%% of sends over %llu us, worst %.1f us\n", share(c->late, c->sent),
+	printf("lateness     %.3f%% of sends over %llu us, worst %.1f us\n", share(c->late, tried(opt, c)),
 	       (unsigned long long)(opt->late_ns / NS_PER_US), (double)c->worst_late_ns / 1000.0);
 	printf("run          %s%s%s\n", causes[cause].verdict, causes[cause].text ? ": " : "",
 	       causes[cause].text ? causes[cause].text : "");
@@ -153,6 +162,7 @@ static void print_json(const struct options *opt, const struct counts *c, enum c
 	print_json_string(causes[cause].text ? causes[cause].text : "");
 	printf(",\"target\":");
 	print_json_string(opt->target);
+	printf(",\"transport\":\"%s\"", opt->transport->name);
 	printf(",\"protocol\":\"%s\",\"rate\":%llu,\"duration_s\":%g,\"seed\":%llu", opt->proto->name,
 	       (unsigned long long)opt->rate, seconds, (unsigned long long)opt->seed);
 #define MEMBER(name, of, text)	printf(",\"" #name "\":%llu", (unsigned long long)c->name);
@@ -168,7 +178,7 @@ static void print_json(const struct options *opt, const struct counts *c, enum c
 	       quantile_us(c->refused_latency, c->refused, 500000, 0),
 	       quantile_us(c->refused_latency, c->refused, 990000, 0));
 	printf(",\"late_over_us\":%llu,\"late_percent\":%.4f,\"worst_late_us\":%.3f}\n",
-	       (unsigned long long)(opt->late_ns / NS_PER_US), share(c->late, c->sent),
+	       (unsigned long long)(opt->late_ns / NS_PER_US), share(c->late, tried(opt, c)),
 	       (double)c->worst_late_ns / 1000.0);
 }
 
