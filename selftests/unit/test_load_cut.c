@@ -7,6 +7,7 @@
 #include "ktap.h"
 
 #define KEYS 1000
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static struct options opt;
 static struct worker w;
@@ -141,6 +142,54 @@ TEST(resp_cut__no_reply)
 	none("$9999999999\r\n");
 	none("*999999999\r\n");
 	none("*1\r\nx");
+}
+
+/* Whatever a server sends: nothing is read that is not there, and what was cut stays cut when more comes. */
+static void any_bytes(void)
+{
+	static const char *const words[] = { "\r\n", "VALUE ", "END", "$", "*", "+", "-1", "0", "2", "13", " ", "a", "\0\0\0\1" };
+	struct rng rng;
+	u32 round, i;
+
+	rng_init(&rng, 7, 0);
+	for (round = 0; round < 10000; round++) {
+		struct cut first = { 0 }, reply;
+		char bytes[128];
+		size_t n, len = 0;
+		enum cut_result r;
+
+		for (i = 0; i < 12; i++) {
+			const char *word = words[rng_below(&rng, ARRAY_SIZE(words))];
+			size_t size = *word ? strlen(word) : 4;
+
+			memcpy(bytes + len, word, size);
+			len += size;
+		}
+		for (n = 1; n <= len; n++) {
+			r = cut(bytes, n, &reply);
+			if (first.total || r == CUT_DONE) {
+				EXPECT_EQ(r, CUT_DONE);
+				EXPECT_LE(reply.total, n);
+				EXPECT_LE(reply.at + reply.len, reply.total);
+				EXPECT(!first.total || !memcmp(&first, &reply, sizeof(first)));
+				first = reply;
+			}
+			if (r == CUT_BAD)
+				break;
+		}
+	}
+}
+
+TEST(cut__any_bytes)
+{
+	speak(&proto_raw, FRAMING_LENGTH);
+	any_bytes();
+	speak(&proto_raw, FRAMING_LINE);
+	any_bytes();
+	speak(&proto_memcached, 0);
+	any_bytes();
+	speak(&proto_resp, 0);
+	any_bytes();
 }
 
 /* What the protocol's own put() asks for, answered so. */

@@ -197,7 +197,7 @@ int report(const struct options *opt, const struct counts *sum)
 /* One line, overwritten in place; the last one is wiped. */
 void progress(const struct options *opt, const struct worker *w, u64 elapsed_ns, bool end)
 {
-	u64 sent = 0, answered = 0, refused = 0, lost = 0;
+	u64 sent = 0, answered = 0, refused = 0, lost = 0, broken = 0;
 	u32 i;
 
 	if (end) {
@@ -209,9 +209,12 @@ void progress(const struct options *opt, const struct worker *w, u64 elapsed_ns,
 		answered += READ_ONCE(w[i].counts.answered);
 		refused += READ_ONCE(w[i].counts.refused);
 		lost += READ_ONCE(w[i].counts.lost);
+		broken += READ_ONCE(w[i].counts.broken);
 	}
 	fprintf(stderr, "\r\033[K%5.1f s  sent %llu  answered %llu  refused %llu  lost %llu",
 		(double)elapsed_ns / (double)NS_PER_S, (unsigned long long)sent, (unsigned long long)answered,
 		(unsigned long long)refused, (unsigned long long)lost);
+	if (broken)
+		fprintf(stderr, "  broken %llu", (unsigned long long)broken);
 	fflush(stderr);
 }
