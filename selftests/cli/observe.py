@@ -147,7 +147,7 @@ def monitor():
 
 
 def main():
-	sl("group add g steer rr")
+	sl("group add g steer rr window 64 target 1h")
 	sl("listener add l udp *:7000 default group g")
 	sl("rule add l 1 text 0 drop drop")
 	c = consumer("g", "echo")
