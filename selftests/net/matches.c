@@ -233,4 +233,44 @@ TEST_F(matches, a_set_that_changed_meanwhile_is_not_replaced)
 	mnl_socket_close(nl);
 }
 
+struct sender {
+	volatile bool stop;
+};
+
+static void *send_on(void *arg)
+{
+	struct sender *s = arg;
+	int fd = client(AF_INET, RIG_PORT, 0);
+
+	while (!s->stop)
+		say(fd, "message");
+	close(fd);
+	return NULL;
+}
+
+/* Two sets with not a rule in common, each of which takes every message. */
+TEST_F(matches, a_set_is_replaced_between_two_messages)
+{
+	struct sender sender = {};
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, run("printf '%%s\\n' 'listener l udp [::]:%d default drop {' 'rule 1 text 0 mess reject' '}' >/tmp/set0;"
+			 "printf '%%s\\n' 'listener l udp [::]:%d default drop {' 'rule 2 length 7-7 reject' '}' >/tmp/set1",
+			 RIG_PORT, RIG_PORT));
+	ASSERT_EQ(0, run("sluice apply /tmp/set0"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_on, &sender));
+	for (i = 1; i <= 12; i++) {
+		long before = outcome("received");
+
+		ASSERT_EQ(0, run("sluice apply /tmp/set%d >/dev/null", i % 2));
+		ASSERT_TRUE(until(outcome("received") > before));
+	}
+	sender.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_LT(0, outcome("rejected_rule"));
+	EXPECT_EQ(outcome("received"), outcome("rejected_rule"));
+	EXPECT_EQ(0, outcome("dropped_rule"));
+}
+
 TEST_HARNESS_MAIN
