@@ -102,8 +102,10 @@ TEST_F(wakeups, none_is_lost)
 		struct timespec pause = { .tv_nsec = rand_r(&seed) % 100000 };
 
 		ASSERT_EQ(4, say(self->c, "wake"));
-		ASSERT_TRUE(hears(self->c, "wake")) {
-			TH_LOG("round %d: no answer within 20 s; the consumer's error: %d", i, c.err);
+		/* one that is lost is lost for ever: time for a busy host takes nothing from the test */
+		ASSERT_TRUE(hears(self->c, "wake") || hears(self->c, "wake") || hears(self->c, "wake") ||
+			    hears(self->c, "wake") || hears(self->c, "wake")) {
+			TH_LOG("round %d: no answer within 100 s; the consumer's error: %d", i, c.err);
 			run("sluice ring show; sluice stats listener");
 		}
 		/* now and then meet the consumer just as it goes to sleep, now and then asleep */
