@@ -127,6 +127,9 @@ void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
 	case KV_CMD_EXISTS:
 		op->status = kv_store_find(s, op->key, op->nkey) ? KV_OK : KV_NOT_FOUND;
 		break;
+	case KV_CMD_META:
+		kv_meta_execute(s, op, out);
+		break;
 	case KV_CMD_FLUSH:
 		kv_store_flush(s, op->exptime > 0 ? kv_expiry(op->exptime, now) : now);
 		break;

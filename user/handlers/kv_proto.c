@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "kv_proto.h"
+#include "kv_token.h"
 
 #ifndef SLUICE_VERSION
 #define SLUICE_VERSION "0.0.0"
@@ -14,11 +15,6 @@
 #define BAD_DELTA	"CLIENT_ERROR invalid numeric delta argument\r\n"
 #define BAD_DELETE	"CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
 #define LINE_TOO_LONG	"CLIENT_ERROR line too long\r\n"
-
-struct token {
-	const char *p;
-	size_t len;
-};
 
 /**
  * struct line - a command line cut at spaces
@@ -39,8 +35,7 @@ static bool is(struct token t, const char *word)
 	return t.len == strlen(word) && !memcmp(t.p, word, t.len);
 }
 
-/* The next token of a line. Only spaces part tokens. */
-static bool next_token(const char **pos, const char *end, struct token *t)
+bool kv_next_token(const char **pos, const char *end, struct token *t)
 {
 	const char *p = *pos;
 
@@ -54,7 +49,6 @@ static bool next_token(const char **pos, const char *end, struct token *t)
 	return t->len;
 }
 
-/* Digits, with what strtol() and its kind accept around them: a sign, and anything after a blank. */
 static bool read_digits(struct token t, bool *negative, uint64_t *number)
 {
 	size_t i = 0, first;
@@ -70,24 +64,24 @@ static bool read_digits(struct token t, bool *negative, uint64_t *number)
 	return i > first && (i == t.len || isspace((unsigned char)t.p[i]));
 }
 
-static bool read_u64(struct token t, uint64_t *number)
+bool kv_read_u64(struct token t, uint64_t *number)
 {
 	bool negative;
 
 	return read_digits(t, &negative, number) && !(negative && *number);
 }
 
-static bool read_u32(struct token t, uint32_t *number)
+bool kv_read_u32(struct token t, uint32_t *number)
 {
 	uint64_t v;
 
-	if (!read_u64(t, &v) || v > UINT32_MAX)
+	if (!kv_read_u64(t, &v) || v > UINT32_MAX)
 		return false;
 	*number = v;
 	return true;
 }
 
-static bool read_s64(struct token t, int64_t *number)
+bool kv_read_s64(struct token t, int64_t *number)
 {
 	bool negative;
 	uint64_t v;
@@ -130,9 +124,9 @@ static bool parse_store(struct kv_cmd *cmd, const struct line *l, enum kv_mode m
 	take_noreply(cmd, l);
 	cmd->op.command = KV_CMD_STORE;
 	cmd->op.mode = mode;
-	if (!take_key(cmd, l->t[1]) || !read_u32(l->t[2], &v->flags) || !read_s64(l->t[3], &cmd->op.exptime) ||
-	    !read_s64(l->t[4], &nbytes) || nbytes < 0 || nbytes > INT_MAX - 2 ||
-	    (mode == KV_MODE_CAS && !read_u64(l->t[5], &v->cas))) {
+	if (!take_key(cmd, l->t[1]) || !kv_read_u32(l->t[2], &v->flags) || !kv_read_s64(l->t[3], &cmd->op.exptime) ||
+	    !kv_read_s64(l->t[4], &nbytes) || nbytes < 0 || nbytes > INT_MAX - 2 ||
+	    (mode == KV_MODE_CAS && !kv_read_u64(l->t[5], &v->cas))) {
 		answer(cmd, KV_BAD_FORMAT);
 		return true;
 	}
@@ -166,7 +160,7 @@ static void parse_get(struct kv_cmd *cmd, const struct line *l, bool want_cas, b
 	cmd->op.touch = touch;
 	cmd->keys = l->n > first ? l->t[first].p : l->end;
 	cmd->keys_end = l->end;
-	if (touch && !read_s64(l->t[1], &cmd->op.exptime)) {
+	if (touch && !kv_read_s64(l->t[1], &cmd->op.exptime)) {
 		cmd->many = false;
 		answer(cmd, BAD_EXPTIME);
 	}
@@ -206,7 +200,7 @@ static void parse_arith(struct kv_cmd *cmd, const struct line *l, bool add)
 	cmd->op.add = add;
 	if (!take_key(cmd, l->t[1]))
 		answer(cmd, KV_BAD_FORMAT);
-	else if (!read_u64(l->t[2], &cmd->op.number))
+	else if (!kv_read_u64(l->t[2], &cmd->op.number))
 		answer(cmd, BAD_DELTA);
 }
 
@@ -220,7 +214,7 @@ static void parse_touch(struct kv_cmd *cmd, const struct line *l)
 	cmd->op.command = KV_CMD_TOUCH;
 	if (!take_key(cmd, l->t[1]))
 		answer(cmd, KV_BAD_FORMAT);
-	else if (!read_s64(l->t[2], &cmd->op.exptime))
+	else if (!kv_read_s64(l->t[2], &cmd->op.exptime))
 		answer(cmd, BAD_EXPTIME);
 }
 
@@ -233,7 +227,7 @@ static void parse_flush(struct kv_cmd *cmd, const struct line *l)
 	}
 	take_noreply(cmd, l);
 	cmd->op.command = KV_CMD_FLUSH;
-	if (l->n > 1U + cmd->noreply && !read_s64(l->t[1], &cmd->op.exptime))
+	if (l->n > 1U + cmd->noreply && !kv_read_s64(l->t[1], &cmd->op.exptime))
 		answer(cmd, BAD_EXPTIME);
 }
 
@@ -247,7 +241,7 @@ static void parse_verbosity(struct kv_cmd *cmd, const struct line *l)
 		return;
 	}
 	take_noreply(cmd, l);
-	answer(cmd, l->n == 2 && cmd->noreply ? "" : read_u64(l->t[1], &level) ? "OK\r\n" : KV_BAD_FORMAT);
+	answer(cmd, l->n == 2 && cmd->noreply ? "" : kv_read_u64(l->t[1], &level) ? "OK\r\n" : KV_BAD_FORMAT);
 }
 
 static void parse_stats(struct kv_cmd *cmd, const struct line *l)
@@ -280,6 +274,8 @@ static bool parse_line(struct kv_cmd *cmd, const struct line *l)
 
 	if (!l->n)
 		answer(cmd, KV_ERROR);
+	else if (name.len == 2 && name.p[0] == 'm' && memchr("gsdaen", name.p[1], 6))
+		return kv_meta_parse(cmd, name.p, l->end, l->data, l->len, l->item_max);
 	else if (is(name, "get") || is(name, "gets"))
 		parse_get(cmd, l, name.len == 4, false);
 	else if (is(name, "gat") || is(name, "gats"))
@@ -320,7 +316,7 @@ static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd
 	const char *pos = data;
 	struct token t;
 
-	memset(cmd, 0, sizeof(*cmd));
+	memset(cmd, 0, offsetof(struct kv_cmd, decoded));
 	if (!newline) {
 		if (len < KV_LINE_MAX)
 			return false;
@@ -333,7 +329,7 @@ static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd
 	l.data = newline + 1;
 	l.len = data + len - l.data;
 	cmd->size = l.data - data;
-	while (l.n <= TOKENS_MAX && next_token(&pos, l.end, &t)) {
+	while (l.n <= TOKENS_MAX && kv_next_token(&pos, l.end, &t)) {
 		if (l.n < TOKENS_MAX)
 			l.t[l.n] = t;
 		l.n++;
@@ -345,7 +341,7 @@ static int next_key(struct kv_cmd *cmd, struct kv_op *op)
 {
 	struct token t;
 
-	if (!next_token(&cmd->keys, cmd->keys_end, &t))
+	if (!kv_next_token(&cmd->keys, cmd->keys_end, &t))
 		return 0;
 	*op = cmd->op;
 	op->key = t.p;
@@ -381,7 +377,8 @@ static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_
 		[KV_NON_NUMERIC] = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
 	};
 
-	if (cmd->noreply)
+	/* meta commands have said it all */
+	if (cmd->noreply || op->command == KV_CMD_META)
 		return;
 	if (op->status == KV_OK)
 		respond_ok(op, out);

@@ -17,6 +17,7 @@ enum kv_command {
 	KV_CMD_ADD,		/* signed, from 0 if there is no such key */
 	KV_CMD_TTL,
 	KV_CMD_EXISTS,
+	KV_CMD_META,		/* mg, ms, md, ma, me */
 	KV_CMD_FLUSH,
 	KV_CMD_STATS,
 	KV_CMD_STATS_RESET,
@@ -25,6 +26,41 @@ enum kv_command {
 };
 
 enum kv_stats_kind { KV_STATS_GENERAL, KV_STATS_SETTINGS, KV_STATS_ITEMS, KV_STATS_SLABS };
+
+/**
+ * struct kv_meta - what the flags of a meta command say
+ * @command: second letter of its name
+ * @mode: M, 0: none
+ * @name: the key as the client wrote it, @nname bytes
+ * @flags: all of them, up to @flags_end: those that ask for something are answered in their order
+ * @binary: b, the key is base64; @quiet: q; @value: v; @no_update: u; @invalidate: I
+ * @ttl: T, with @new_ttl; @vivify_ttl: N, with @vivify; @recache_ttl: R, with @recache; as the client wrote them
+ * @cas: C, with @has_cas; @delta: D; @initial: J; @client_flags: F
+ */
+struct kv_meta {
+	char command;
+	char mode;
+	bool binary;
+	bool quiet;
+	bool value;
+	bool no_update;
+	bool invalidate;
+	bool new_ttl;
+	bool vivify;
+	bool recache;
+	bool has_cas;
+	uint32_t nname;
+	uint32_t client_flags;
+	const char *name;
+	const char *flags;
+	const char *flags_end;
+	int64_t ttl;
+	int64_t vivify_ttl;
+	int64_t recache_ttl;
+	uint64_t cas;
+	uint64_t delta;
+	uint64_t initial;
+};
 
 /**
  * struct kv_op - work for the one shard that owns a key, or for every shard
@@ -36,6 +72,7 @@ enum kv_stats_kind { KV_STATS_GENERAL, KV_STATS_SETTINGS, KV_STATS_ITEMS, KV_STA
  * @resp: KV_CMD_GET: what is found, or that nothing is, in RESP
  * @key: points into the request, like @value.data
  * @exptime: as the client wrote it
+ * @meta: KV_CMD_META
  * @status, @number: filled by kv_execute()
  */
 struct kv_op {
@@ -51,6 +88,7 @@ struct kv_op {
 	int64_t exptime;
 	struct kv_value value;
 	uint64_t number;
+	struct kv_meta meta;
 };
 
 /**
@@ -65,6 +103,7 @@ struct kv_op {
  * @done: @many: operations that ended with KV_OK or KV_STORED; @failed: those that found no room
  * @text: KV_CMD_TEXT and KV_CMD_QUIT
  * @size: bytes of the whole command; may reach beyond what is there if the value is not wanted
+ * @decoded: a key that came in base64; not cleared
  */
 struct kv_cmd {
 	struct kv_op op;
@@ -80,6 +119,7 @@ struct kv_cmd {
 	uint32_t failed;
 	const char *text;
 	size_t size;
+	char decoded[KV_KEY_MAX];
 };
 
 /* What stats needs to know beside the sums over all shards. */
@@ -121,6 +161,13 @@ extern const struct kv_dialect kv_resp;		/* a subset of Redis's */
 
 /* Perform @op on a store. What a get finds is appended to @out, ready to send. */
 void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out);
+
+/*
+ * The meta command in a line that begins with its name; @data, @len: what follows the line. False: its value is not there
+ * yet. It is performed, and its response appended, in one.
+ */
+bool kv_meta_parse(struct kv_cmd *cmd, const char *line, const char *end, const char *data, size_t len, uint32_t item_max);
+void kv_meta_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out);
 
 void kv_stats_add(struct kv_stats *sum, const struct kv_stats *s);
 void kv_stats_print(struct kv_buf *out, enum kv_stats_kind kind, const struct kv_stats *sum,

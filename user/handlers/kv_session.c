@@ -221,6 +221,7 @@ static bool run_command(struct kv_session *s)
 	case KV_CMD_TOUCH:
 	case KV_CMD_ADD:
 	case KV_CMD_TTL:
+	case KV_CMD_META:
 		return run_key(s);
 	case KV_CMD_FLUSH:
 	case KV_CMD_STATS:

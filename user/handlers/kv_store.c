@@ -176,7 +176,7 @@ static bool dead(const struct kv_store *s, const struct kv_item *it)
 static void reclaim(struct kv_store *s, struct kv_item *it)
 {
 	s->stats.reclaimed++;
-	if (!it->fetched)
+	if (!(it->marks & KV_ITEM_FETCHED))
 		s->stats.expired_unfetched++;
 	drop(s, it);
 }
@@ -265,7 +265,7 @@ static bool evict(struct kv_store *s)
 		return false;
 	it = kv_item_at(&s->arena, best);
 	s->stats.evictions++;
-	if (!it->fetched)
+	if (!(it->marks & KV_ITEM_FETCHED))
 		s->stats.evicted_unfetched++;
 	drop(s, it);
 	return true;
@@ -289,7 +289,8 @@ static struct kv_item *new_item(struct kv_store *s, const char *key, size_t nkey
 	it->flags = v->flags;
 	it->exptime = v->exptime;
 	it->hash = hash;
-	it->fetched = 0;
+	it->marks = 0;
+	it->used = s->now;
 	it->cas = ++s->cas;
 	kv_chain_write(&s->arena, it, 0, key, nkey);
 	return it;
@@ -297,18 +298,33 @@ static struct kv_item *new_item(struct kv_store *s, const char *key, size_t nkey
 
 /* ---- operations ---- */
 
-struct kv_item *kv_store_find(struct kv_store *s, const char *key, size_t nkey)
+struct kv_item *kv_store_peek(struct kv_store *s, const char *key, size_t nkey)
 {
-	struct kv_item *it = lookup(s, key, nkey, hash_key(s, key, nkey), true);
-	uint8_t *state;
+	return lookup(s, key, nkey, hash_key(s, key, nkey), true);
+}
 
-	if (!it)
-		return NULL;
-	it->fetched = 1;
-	state = &s->arena.state[kv_item_index(&s->arena, it)];
+void kv_store_use(struct kv_store *s, struct kv_item *it)
+{
+	uint8_t *state = &s->arena.state[kv_item_index(&s->arena, it)];
+
+	it->marks |= KV_ITEM_FETCHED;
+	it->used = s->now;
 	if ((*state & KV_CHUNK_USES) < KV_CHUNK_USES)
 		(*state)++;
+}
+
+struct kv_item *kv_store_find(struct kv_store *s, const char *key, size_t nkey)
+{
+	struct kv_item *it = kv_store_peek(s, key, nkey);
+
+	if (it)
+		kv_store_use(s, it);
 	return it;
+}
+
+void kv_store_renew(struct kv_store *s, struct kv_item *it)
+{
+	it->cas = ++s->cas;
 }
 
 /* A value that takes as many chunks as before is written over: nothing need be evicted for it. */
@@ -323,7 +339,8 @@ static enum kv_status replace(struct kv_store *s, struct kv_item *old, const cha
 		old->nbytes = v->nbytes;
 		old->flags = v->flags;
 		old->exptime = v->exptime;
-		old->fetched = 0;
+		old->marks = 0;
+		old->used = s->now;
 		old->cas = ++s->cas;
 		kv_chain_write(&s->arena, old, nkey, v->data, v->nbytes);
 		return KV_STORED;
@@ -598,7 +615,8 @@ bool kv_store_import(struct kv_store *s, const struct kv_store *from, const stru
 		return false;
 	kv_chain_copy(&s->arena, it, it->nkey, &from->arena, src, src->nkey, src->nbytes);
 	it->cas = src->cas;
-	it->fetched = src->fetched;
+	it->marks = src->marks;
+	it->used = src->used;
 	s->arena.state[kv_item_index(&s->arena, it)] |=
 		from->arena.state[kv_item_index(&from->arena, src)] & KV_CHUNK_USES;
 	if (s->cas < from->cas)

@@ -24,9 +24,14 @@
 
 #define KV_KEY_MAX	250
 #define KV_CHUNK	128
-#define KV_ITEM_HEADER	38
+#define KV_ITEM_HEADER	42
 #define KV_ITEM_MIN	1024		/* smallest allowed limit of an item's value */
 #define KV_MEMORY_MIN	(64U << 10)
+
+#define KV_ITEM_FETCHED	(1u << 0)	/* a client got it */
+#define KV_ITEM_STALE	(1u << 1)	/* invalidated, but there: meta commands */
+#define KV_ITEM_SENT	(1u << 2)	/* a client was told to fetch it anew */
+#define KV_ITEM_BINARY	(1u << 3)	/* its key came in base64 */
 
 struct kv_store;
 
@@ -41,6 +46,8 @@ struct kv_store;
  * @tail: last chunk
  * @hash: of the key, by the store's own seed
  * @nkey: bytes of the key, which comes first in the data
+ * @used: second of its last use, or of its making
+ * @marks: KV_ITEM_*
  */
 struct kv_item {
 	uint32_t next;
@@ -51,8 +58,9 @@ struct kv_item {
 	uint32_t nbytes;
 	uint32_t tail;
 	uint32_t hash;
+	uint32_t used;
 	uint8_t nkey;
-	uint8_t fetched;
+	uint8_t marks;
 	char data[KV_CHUNK - KV_ITEM_HEADER];
 } __attribute__((packed, aligned(8)));
 
@@ -126,6 +134,11 @@ uint32_t kv_expiry(int64_t exptime, uint32_t now);
 
 /* A live item or NULL; valid until the next call that stores or frees. Counts nothing but the item's use. */
 struct kv_item *kv_store_find(struct kv_store *s, const char *key, size_t nkey);
+/* The same, without counting its use; kv_store_use() does that. */
+struct kv_item *kv_store_peek(struct kv_store *s, const char *key, size_t nkey);
+void kv_store_use(struct kv_store *s, struct kv_item *it);
+/* Give it a new version. */
+void kv_store_renew(struct kv_store *s, struct kv_item *it);
 enum kv_status kv_store_put(struct kv_store *s, enum kv_mode mode, const char *key, size_t nkey,
 			    const struct kv_value *v);
 enum kv_status kv_store_delete(struct kv_store *s, const char *key, size_t nkey);
