@@ -40,8 +40,9 @@ static void charge_over(struct sluice_group *g, const struct sluice_req *req)
 
 void sluice_backlog_uncharge(struct sluice_group *g, const struct sluice_req *req)
 {
-	atomic_dec(&g->waiting);
 	atomic64_sub(req->truesize, &g->waiting_bytes);
+	atomic_dec(&g->waiting);
+	sluice_conn_resume(g);
 }
 
 /* Tell the group's consumers of a loss, with the next request any of them gets. */
@@ -142,6 +143,21 @@ static bool make_room(struct sluice_group *g, struct sluice_backlog *b, struct s
 	return true;
 }
 
+/*
+ * A limit is reached. A message of a connection can stay in its stream and takes nobody's place; one
+ * that comes back from a ring is owed an answer, and there are no more of these than slots. Return:
+ * whether @req may wait; it is charged then.
+ */
+static bool over_limit(struct sluice_group *g, struct sluice_backlog *b, struct sluice_req *req,
+		       struct sluice_refused *out)
+{
+	if (req->kind != SLUICE_REQ_KIND_TCP)
+		return make_room(g, b, req, out);
+	if (req->returned)
+		charge_over(g, req);
+	return req->returned;
+}
+
 /**
  * __sluice_backlog_add() - let a request wait
  * @g: group
@@ -164,7 +180,7 @@ int __sluice_backlog_add(struct sluice_group *g, struct sluice_backlog *b, struc
 	if (!rcu_dereference_bh(g->rings)->n)
 		b->q.resumed = now;
 	judge(b, now, out);
-	if (unlikely(!charge(g, conf, req, &why)) && !make_room(g, b, req, out))
+	if (unlikely(!charge(g, conf, req, &why)) && !over_limit(g, b, req, out))
 		return why == SLUICE_OUTCOME_REJECTED_MEMORY ? -ENOMEM : -ENOBUFS;
 	sluice_queue_push(&b->q, &req->wait, b->limits, now);
 	return 0;
@@ -318,6 +334,7 @@ void sluice_backlog_run(struct sluice_group *g)
 	for (i = 0; i < set->n; i++)
 		if (READ_ONCE(g->backlog.q.n) || READ_ONCE(set->ring[i]->waiting.q.n))
 			sluice_ring_pull(set->ring[i]);
+	sluice_conn_resume(g);
 	local_bh_enable();
 }
 
@@ -470,6 +487,7 @@ void sluice_backlog_arm(struct sluice_group *g)
 int sluice_backlog_init(struct sluice_group *g)
 {
 	spin_lock_init(&g->lock);
+	INIT_LIST_HEAD(&g->paused);
 	INIT_DELAYED_WORK(&g->sweep, sweep_work);
 	return sluice_queue_init(&g->backlog.q, FLOWS);
 }
@@ -485,6 +503,7 @@ void sluice_backlog_fini(struct sluice_group *g)
 
 	set_bit(0, &g->sweep_armed);
 	cancel_delayed_work_sync(&g->sweep);
+	sluice_conn_resume_all(g);
 	local_bh_disable();
 	while ((w = sluice_queue_pop(&g->backlog.q, g->backlog.limits, SLUICE_QUEUE_ALL))) {
 		req = req_of(w);

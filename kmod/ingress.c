@@ -6,8 +6,8 @@
 #include "sluice.h"
 
 /* Hash of the steering key, which consumers can compute too; else of the flow, with a secret. */
-static u32 steer_hash(const struct sluice_group *g, const struct sluice_msg *msg,
-		      const struct sluice_req *req)
+u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *msg,
+			const struct sluice_req *req)
 {
 	const struct sluice_group_conf *conf = sluice_group_conf(g);
 	u32 hash;
@@ -23,7 +23,7 @@ static bool submit(struct sluice_class *class, const struct sluice_msg *msg, str
 	struct sluice_group *g = class->group;
 	struct sluice_req *own;
 
-	req->hash = steer_hash(g, msg, req);
+	req->hash = sluice_ingress_hash(g, msg, req);
 	sluice_req_grouped(req, class);
 	own = sluice_req_create(req);
 	if (unlikely(!own)) {
@@ -31,7 +31,7 @@ static bool submit(struct sluice_class *class, const struct sluice_msg *msg, str
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
 		return true;
 	}
-	if (likely(sluice_group_submit(g, own, true)))
+	if (likely(!sluice_group_submit(g, own, true)))
 		return true;
 	sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
 	sluice_req_pass(own);

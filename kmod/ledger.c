@@ -39,6 +39,18 @@ void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class)
 	this_cpu_inc(class->cnt->received);
 }
 
+/*
+ * Take back what was counted of a request that nobody has seen and that stays where it came from.
+ * Context: the section that counted it.
+ */
+void sluice_req_unreceived(struct sluice_req *req)
+{
+	this_cpu_dec(req->rule->listener->cnt->received);
+	this_cpu_dec(req->rule->cnt->received);
+	if (req->class)
+		this_cpu_dec(req->class->cnt->received);
+}
+
 /**
  * sluice_req_finish() - count the one outcome of a request
  * @req: request
@@ -102,7 +114,8 @@ void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
  * then on no request of a dead listener, nor with a retired rule's counters, enters a list or slot
  * that the removal has already walked.
  *
- * Return: false if the request's listener is being removed; it has been cancelled.
+ * Return: false if the request's listener is being removed, or its connection has ended; it has
+ * been cancelled.
  */
 bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged)
 {
@@ -110,10 +123,12 @@ bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged)
 
 	if (unlikely(READ_ONCE(rule->retired)))
 		req->rule = rule->listener->retired;
-	if (unlikely(READ_ONCE(rule->listener->dead))) {
+	if (unlikely(READ_ONCE(rule->listener->dead) || sluice_req_orphan(req))) {
 		if (charged)
 			sluice_backlog_uncharge(charged, req);
-		sluice_req_drop(req, NULL, SLUICE_OUTCOME_CANCELLED_LISTENER);
+		sluice_req_drop(req, NULL,
+				sluice_req_orphan(req) ? SLUICE_OUTCOME_CANCELLED_CONNECTION :
+							 SLUICE_OUTCOME_CANCELLED_LISTENER);
 		return false;
 	}
 	return true;

@@ -188,39 +188,49 @@ static void listener_free(struct sluice_listener *l)
 	kfree(l);
 }
 
-static int read_address(struct sluice_listener *l, struct nlattr **tb,
-			struct netlink_ext_ack *extack)
+/* Refuse what goes with TCP only. Return: 0 or -EINVAL. */
+static int check_udp(struct nlattr **tb, struct netlink_ext_ack *extack)
 {
-	struct nlattr *addr = tb[SLUICE_A_LISTENER_ADDR];
+	int i;
 
-	if (!addr || !tb[SLUICE_A_LISTENER_PORT]) {
-		NL_SET_ERR_MSG(extack,
-			       "give an address and a port, or the fd of a bound UDP socket");
+	if (tb[SLUICE_A_LISTENER_FRAMING] &&
+	    nla_get_u32(tb[SLUICE_A_LISTENER_FRAMING]) != SLUICE_FRAMING_DATAGRAM) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_FRAMING],
+				    "each datagram is a message: this framing is for TCP");
 		return -EINVAL;
 	}
-	if (nla_len(addr) != 4 && nla_len(addr) != 16) {
-		NL_SET_ERR_MSG_ATTR(extack, addr, "address is 4 or 16 bytes");
+	for (i = SLUICE_A_LISTENER_FRAME_OFFSET; i <= SLUICE_A_LISTENER_KEEPALIVE_NS; i++) {
+		if (!tb[i])
+			continue;
+		NL_SET_ERR_MSG_ATTR(extack, tb[i], "this is for TCP listeners");
 		return -EINVAL;
 	}
-	if (nla_len(addr) == 4 && tb[SLUICE_A_LISTENER_V6ONLY]) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_V6ONLY],
-				    "v6only goes with an IPv6 address");
-		return -EINVAL;
-	}
-	l->addr_len = nla_len(addr);
-	memcpy(l->addr, nla_data(addr), l->addr_len);
-	l->port = nla_get_u16(tb[SLUICE_A_LISTENER_PORT]);
-	l->v6only = tb[SLUICE_A_LISTENER_V6ONLY];
-	if (tb[SLUICE_A_LISTENER_IFINDEX])
-		l->ifindex = nla_get_u32(tb[SLUICE_A_LISTENER_IFINDEX]);
 	return 0;
+}
+
+static int open_tcp(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	struct nlattr *not = tb[SLUICE_A_LISTENER_SOCKET_FD] ?: tb[SLUICE_A_LISTENER_XDP];
+
+	if (not) {
+		NL_SET_ERR_MSG_ATTR(extack, not,
+				    "a TCP listener has a socket of its own: give address and port");
+		return -EOPNOTSUPP;
+	}
+	return sluice_tcp_open(l, tb, extack);
 }
 
 static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 			struct netlink_ext_ack *extack)
 {
+	struct nlattr *transport = tb[SLUICE_A_LISTENER_TRANSPORT];
 	int err;
 
+	if (transport && nla_get_u32(transport) == SLUICE_TRANSPORT_TCP)
+		return open_tcp(l, tb, extack);
+	err = check_udp(tb, extack);
+	if (err)
+		return err;
 	if (tb[SLUICE_A_LISTENER_SOCKET_FD]) {
 		if (tb[SLUICE_A_LISTENER_XDP]) {
 			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_XDP],
@@ -229,7 +239,7 @@ static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 		}
 		return sluice_udp_adopt(l, nla_get_u32(tb[SLUICE_A_LISTENER_SOCKET_FD]), extack);
 	}
-	err = read_address(l, tb, extack);
+	err = sluice_bind_address(l, tb, extack);
 	if (err)
 		return err;
 	if (tb[SLUICE_A_LISTENER_XDP])
@@ -239,9 +249,31 @@ static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 
 static void release_ingress(struct sluice_listener *l)
 {
+	if (l->tcp) {
+		sluice_tcp_release(l);
+		return;
+	}
 	if (l->xdp)
 		sluice_xdp_release(l);
 	sluice_udp_release(l);
+}
+
+/* Arm the socket or device, then let messages in. */
+static int arm_ingress(struct sluice_listener *l, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (l->tcp)
+		return sluice_tcp_attach(l, extack);
+	if (l->xdp)
+		return sluice_xdp_attach(l, extack);
+	err = sluice_udp_attach(l, extack);
+	if (err)
+		return err;
+	err = sluice_udp_bind(l, extack);
+	if (err)
+		sluice_udp_detach(l);
+	return err;
 }
 
 /**
@@ -276,22 +308,17 @@ struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nla
 		goto err_free;
 	err = open_ingress(l, tb, extack);
 	if (err)
-		goto err_free;
+		goto err_sock;
 	err = sluice_listener_configure(l, tb, extack);
 	if (err)
 		goto err_sock;
 	l->id = ++sn->next_id;
-	err = l->xdp ? sluice_xdp_attach(l, extack) : sluice_udp_attach(l, extack);
+	err = arm_ingress(l, extack);
 	if (err)
 		goto err_sock;
-	err = l->xdp ? 0 : sluice_udp_bind(l, extack);
-	if (err)
-		goto err_attach;
 	list_add_tail(&l->list, &sn->listeners);
 	return l;
 
-err_attach:
-	sluice_udp_detach(l);
 err_sock:
 	release_ingress(l);
 err_free:
@@ -312,10 +339,12 @@ static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *
  * @l: listener; sluice_mutex is held
  *
  * Steps, and who may still hold it after each:
- *  1. socket or device lets go  sections that began before, requests
+ *  1. socket or device lets go  sections that began before, requests. Of TCP, each connection is
+ *                          released; requests, and sends that have begun, hold it yet
  *  2. dead, grace period   requests in lists and slots; sections that move one now cancel it
  *  3. walk                 sections that took a request out before the walk came by
  *  4. grace period         nobody; slots of cancelled requests no longer refer to it
+ *     TCP: last connection freed, by whoever was sending for it
  *  5. closed_work          queued when the owner closes the socket: not after step 1
  *
  * Context: may sleep.
@@ -326,7 +355,9 @@ void sluice_listener_destroy(struct sluice_listener *l)
 
 	lockdep_assert_held(&sluice_mutex);
 	list_del(&l->list);
-	if (l->xdp)
+	if (l->tcp)
+		sluice_tcp_detach(l);
+	else if (l->xdp)
 		sluice_xdp_detach(l);
 	else
 		sluice_udp_detach(l);
@@ -337,6 +368,8 @@ void sluice_listener_destroy(struct sluice_listener *l)
 	list_for_each_entry(g, &l->sn->groups, list)
 		sluice_backlog_run(g);
 	synchronize_rcu();
+	if (l->tcp)
+		sluice_tcp_wait(l);
 	cancel_work_sync(&l->closed_work);
 	release_ingress(l);
 	listener_free(l);

@@ -23,6 +23,7 @@ static int __net_init net_init(struct net *net)
 	INIT_LIST_HEAD(&sn->listeners);
 	INIT_LIST_HEAD(&sn->groups);
 	INIT_LIST_HEAD(&sn->rings);
+	INIT_DELAYED_WORK(&sn->reap, sluice_conn_reap);
 	return 0;
 }
 
@@ -47,6 +48,8 @@ static void __net_exit net_pre_exit(struct net *net)
 	list_for_each_entry_safe(g, gn, &sn->groups, list)
 		sluice_group_destroy(g);
 	mutex_unlock(&sluice_mutex);
+	/* no connection is left that could queue it */
+	cancel_delayed_work_sync(&sn->reap);
 }
 
 static struct pernet_operations net_ops = {
@@ -63,9 +66,12 @@ static int __init sluice_init(void)
 	err = sluice_req_cache_init();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&net_ops);
+	err = sluice_conn_init();
 	if (err)
 		goto err_cache;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto err_conn;
 	err = sluice_ring_file_init();
 	if (err)
 		goto err_pernet;
@@ -83,6 +89,8 @@ err_file:
 	sluice_ring_file_fini();
 err_pernet:
 	unregister_pernet_subsys(&net_ops);
+err_conn:
+	sluice_conn_fini();
 err_cache:
 	sluice_req_cache_fini();
 	return err;
@@ -98,6 +106,7 @@ static void __exit sluice_exit(void)
 	sluice_ring_file_fini();
 	unregister_pernet_subsys(&net_ops);
 	sluice_xdp_fini();
+	sluice_conn_fini();
 	rcu_barrier();
 	sluice_req_cache_fini();
 }

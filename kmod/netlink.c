@@ -3,6 +3,7 @@
 #include <linux/ctype.h>
 #include <linux/module.h>
 
+#include "core/frame.h"
 #include "nl.h"
 
 #define NAME_POLICY                                                \
@@ -13,10 +14,17 @@
 static struct netlink_range_validation port_range = {.min = 1, .max = U16_MAX};
 static struct netlink_range_validation id_range = {.min = 1, .max = U32_MAX - 1};
 
+static struct netlink_range_validation message_range = {.min = 1, .max = SLUICE_SLOT_MAX};
+static struct netlink_range_validation accept_range = {.min = 1, .max = U16_MAX};
+static struct netlink_range_validation conns_range = {.min = 1, .max = SLUICE_CONNS_MAX};
+static struct netlink_range_validation source_range = {.max = SLUICE_CONNS_MAX};
+static struct netlink_range_validation send_range = {.min = 1, .max = SLUICE_SEND_MAX};
+static struct netlink_range_validation timeout_range = {.max = SLUICE_TIMEOUT_NS_MAX};
+
 const struct nla_policy sluice_listener_policy[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_NAME] = NAME_POLICY,
-	[SLUICE_A_LISTENER_TRANSPORT] = NLA_POLICY_MAX(NLA_U32, SLUICE_TRANSPORT_UDP),
-	[SLUICE_A_LISTENER_FRAMING] = NLA_POLICY_MAX(NLA_U32, SLUICE_FRAMING_DATAGRAM),
+	[SLUICE_A_LISTENER_TRANSPORT] = NLA_POLICY_MAX(NLA_U32, __SLUICE_TRANSPORT_MAX - 1),
+	[SLUICE_A_LISTENER_FRAMING] = NLA_POLICY_MAX(NLA_U32, __SLUICE_FRAMING_MAX - 1),
 	[SLUICE_A_LISTENER_ADDR] = {.type = NLA_BINARY, .len = 16},
 	[SLUICE_A_LISTENER_PORT] = NLA_POLICY_FULL_RANGE(NLA_U16, &port_range),
 	[SLUICE_A_LISTENER_IFINDEX] = {.type = NLA_U32},
@@ -27,6 +35,23 @@ const struct nla_policy sluice_listener_policy[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_REJECT_DATA] = {.type = NLA_BINARY, .len = SLUICE_REJECT_MAX},
 	[SLUICE_A_LISTENER_XDP] = {.type = NLA_FLAG},
 	[SLUICE_A_LISTENER_REJECT_COPY] = NLA_POLICY_MAX(NLA_U32, SLUICE_REJECT_MAX),
+	[SLUICE_A_LISTENER_FRAME_OFFSET] = NLA_POLICY_MAX(NLA_U32, SLUICE_FRAME_HEADER_MAX - 1),
+	[SLUICE_A_LISTENER_FRAME_WIDTH] = NLA_POLICY_RANGE(NLA_U32, 1, 8),
+	[SLUICE_A_LISTENER_FRAME_LITTLE] = {.type = NLA_FLAG},
+	[SLUICE_A_LISTENER_FRAME_WHOLE] = {.type = NLA_FLAG},
+	[SLUICE_A_LISTENER_FRAME_DELIM] = NLA_POLICY_MAX(NLA_U32, U8_MAX),
+	[SLUICE_A_LISTENER_MESSAGE_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &message_range),
+	[SLUICE_A_LISTENER_UNORDERED] = {.type = NLA_FLAG},
+	[SLUICE_A_LISTENER_REUSEPORT] = {.type = NLA_FLAG},
+	[SLUICE_A_LISTENER_BACKLOG] = NLA_POLICY_FULL_RANGE(NLA_U32, &accept_range),
+	[SLUICE_A_LISTENER_MAX_CONNS] = NLA_POLICY_FULL_RANGE(NLA_U32, &conns_range),
+	[SLUICE_A_LISTENER_MAX_PER_SOURCE] = NLA_POLICY_FULL_RANGE(NLA_U32, &source_range),
+	[SLUICE_A_LISTENER_PIPELINE] = NLA_POLICY_RANGE(NLA_U32, 1, SLUICE_PIPELINE_MAX),
+	[SLUICE_A_LISTENER_SEND_LIMIT] = NLA_POLICY_FULL_RANGE(NLA_U32, &send_range),
+	[SLUICE_A_LISTENER_IDLE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
+	[SLUICE_A_LISTENER_MESSAGE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
+	[SLUICE_A_LISTENER_SEND_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
+	[SLUICE_A_LISTENER_KEEPALIVE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 };
 
 const struct nla_policy sluice_match_policy[SLUICE_A_MATCH_MAX + 1] = {
@@ -104,6 +129,11 @@ const struct nla_policy sluice_stats_policy[SLUICE_A_STATS_MAX + 1] = {
 
 const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1] = {
 	[SLUICE_A_HIST_GROUP] = NAME_POLICY,
+};
+
+const struct nla_policy sluice_conn_policy[SLUICE_A_CONN_MAX + 1] = {
+	[SLUICE_A_CONN_ID] = {.type = NLA_U64},
+	[SLUICE_A_CONN_LISTENER] = NAME_POLICY,
 };
 
 const struct nla_policy sluice_explain_policy[SLUICE_A_EXPLAIN_MAX + 1] = {
@@ -187,6 +217,8 @@ static const struct genl_ops ops[] = {
 	OP(STATS_GET, stats, .start = sluice_nl_stats_start, .dumpit = sluice_nl_stats_dump,
 	   .done = sluice_nl_stats_done),
 	OP(HIST_GET, hist, .dumpit = sluice_nl_hist_dump),
+	OP(CONN_GET, conn, .dumpit = sluice_nl_conn_dump),
+	OP(CONN_DEL, conn, .doit = sluice_nl_conn_del, ADMIN),
 	OP(EXPLAIN, explain, .doit = sluice_nl_explain, ADMIN),
 };
 

@@ -94,10 +94,17 @@ struct sluice_req *sluice_req_create(const struct sluice_req *from)
  */
 void sluice_req_free(struct sluice_req *req, bool served)
 {
-	if (req->kind == SLUICE_REQ_KIND_XDP) {
+	switch (req->kind) {
+	case SLUICE_REQ_KIND_TCP:
+		sluice_conn_req_end(req);
+		break;
+	case SLUICE_REQ_KIND_XDP:
 		if (req->frame && !req->borrowed)
 			sluice_xdp_frame_free(req->frame);
-	} else if (req->skb) {
+		break;
+	default:
+		if (!req->skb)
+			break;
 		if (served)
 			consume_skb(req->skb);
 		else
@@ -130,12 +137,18 @@ u32 sluice_req_flow(const struct sluice_req *req, u32 seed)
 {
 	if (req->kind == SLUICE_REQ_KIND_XDP)
 		return sluice_xdp_flow(req, seed);
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		return sluice_conn_flow(req->conn, seed);
 	return udp_flow(req->skb, seed);
 }
 
 /* The first @len bytes of the message, at most req->len. Context: any. Return: 0 or -EFAULT. */
 int sluice_req_copy(const struct sluice_req *req, void *to, u32 len)
 {
+	if (req->kind == SLUICE_REQ_KIND_TCP) {
+		memcpy(to, req->bytes, len);
+		return 0;
+	}
 	if (req->kind == SLUICE_REQ_KIND_XDP) {
 		memcpy(to, req->frame->data + req->off, len);
 		return 0;
@@ -151,12 +164,15 @@ int sluice_req_copy(const struct sluice_req *req, void *to, u32 len)
  * @len: bytes of it
  * @last: no further reply follows for this request
  *
- * Context: section. Return: 0; -errno: it was not sent; -EINPROGRESS, with @ring and @last: it is
+ * Context: section. Return: 0; -errno: it was not sent, -EPIPE: its connection
+ * has ended; -EINPROGRESS, with @ring and @last: it is
  * sent, counted and ended by sluice_req_flush(), which the section must call.
  */
 int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		     bool last)
 {
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		return sluice_conn_reply(req, ring, data, len, last);
 	if (req->kind == SLUICE_REQ_KIND_XDP)
 		return sluice_xdp_reply(req, ring, data, len, last);
 	return sluice_udp_reply(req, ring ? ring->routes : NULL, data, len, last);
@@ -188,10 +204,13 @@ void sluice_req_detach(struct sluice_req *req)
 /* Hash of the address it came from, to tell clients apart. Context: any. */
 u32 sluice_req_source(const struct sluice_req *req, u32 seed)
 {
-	const struct sk_buff *skb = req->skb;
+	const struct sk_buff *skb;
 
 	if (req->kind == SLUICE_REQ_KIND_XDP)
 		return sluice_xdp_source(req, seed);
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		return sluice_conn_source(req->conn, seed);
+	skb = req->skb;
 	if (skb->protocol == htons(ETH_P_IP))
 		return jhash_1word((__force u32)ip_hdr(skb)->saddr, seed);
 	return jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 4, seed);

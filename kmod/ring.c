@@ -99,7 +99,7 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 	hdr->gen = ring->slots.gen[slot];
 	hdr->hash = req->hash;
 	hdr->listener = req->rule->listener->id;
-	hdr->conn = 0;
+	hdr->conn = sluice_req_conn(req);
 	hdr->arrival_ns = req->arrival;
 	hdr->deadline_ns = req->deadline;
 	hdr->pickup = 0;
@@ -142,12 +142,12 @@ static noinline int wait_for_slot(struct sluice_ring *ring, struct sluice_req *r
 
 	out.n = 0;
 	err = __sluice_backlog_add(g, &ring->waiting, req, sluice_now(), &out);
-	if (unlikely(err)) {
+	if (likely(!err)) {
+		trace_sluice_waiting(req, g, ring);
+	} else if (!sluice_req_can_stay(req)) {
 		ring->gap++;
 		ring->gap_reason = err == -ENOMEM ? SLUICE_OUTCOME_REJECTED_MEMORY :
 						    SLUICE_OUTCOME_REJECTED_BACKLOG_FULL;
-	} else {
-		trace_sluice_waiting(req, g, ring);
 	}
 	spin_unlock(&ring->lock);
 	sluice_backlog_refuse(g, &out);
@@ -256,6 +256,7 @@ void sluice_ring_pull(struct sluice_ring *ring)
 	sluice_room_made(); /* B2 */
 	if (READ_ONCE(g->backlog.q.n) && !READ_ONCE(ring->closed))
 		sluice_backlog_feed(g, ring);
+	sluice_conn_resume(g);
 }
 
 /* Change the state bits that the consumer sees. Context: any but hard interrupts. */

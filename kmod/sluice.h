@@ -7,6 +7,7 @@
 #define SLUICE_H
 
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
@@ -35,7 +36,8 @@
 /*
  * Contexts
  *
- *   ingress    softirq, RCU reader: udp.c -> ingress.c -> rules -> group -> ring_offer
+ *   ingress    softirq, RCU reader: udp.c -> ingress.c -> rules -> group -> ring_offer; conn_rx.c
+ *              also in a work item or behind a send, under the connection's socket lock
  *   transmit   process context, bottom halves disabled: a ring's thread or its consumer's kick
  *   sweep      work item of a group: what waits too long, limits that follow what is measured
  *   control    process context under sluice_mutex: netlink, set-up and teardown of rings,
@@ -52,10 +54,14 @@
  *   RTNL            devices of XDP listeners
  *   listener->sk_mutex  which socket a listener has
  *   ring->tx_lock   mutex: one reader of the response queue at a time
+ *   socket lock     of a connection: its reader, its sending, its end
  *   group->lock     spinlock, BH: the group's backlog
  *   ring->lock      spinlock, BH: slots, queue tails, the ring's backlog
+ *   conn->lock      spinlock, BH: the order of a connection's replies, and those not yet sent
+ *   tcp->lock       spinlock, BH: a listener's connections
+ *   paused_lock     spinlock, BH: which connections wait for room in which group
  *
- * group->lock and ring->lock are never nested in each other.
+ * group->lock and ring->lock are never nested in each other, nor are the last three.
  *
  * Lifetimes: who may hold what, and what ends it
  *
@@ -75,6 +81,7 @@
  *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
  *   group let go. Freed when the file is released, after its thread has ended.
  * ring memory: its shmem files: ring, and each mapping. Mappings hold neither ring nor module.
+ * connection: see tcp.h.
  * request: see struct sluice_req. It refers to its rule's counters, and through them to its
  *   listener: both removals walk all requests, as above.
  */
@@ -86,10 +93,12 @@
 
 struct sluice_group;
 struct sluice_listener;
+struct sluice_conn;
 struct sluice_ring;
 struct sluice_routes;
 struct sluice_xdp;
 struct xdp_frame;
+struct sluice_tcp;
 
 /* Per CPU; written only with bottom halves disabled. */
 struct sluice_counters {
@@ -146,6 +155,7 @@ struct sluice_class {
 enum sluice_req_kind {
 	SLUICE_REQ_KIND_UDP, /* skb: the datagram, from the UDP header on */
 	SLUICE_REQ_KIND_XDP, /* frame: of our own, from the Ethernet header on */
+	SLUICE_REQ_KIND_TCP, /* bytes: a copy of the message; the connection orders replies */
 };
 
 /*
@@ -168,14 +178,24 @@ struct sluice_req {
 	u8 kind;  /* enum sluice_req_kind */
 	bool borrowed; /* its memory is the stack of the section that refuses it */
 	bool held;     /* counts in ring->held: typed steering */
+	bool returned; /* comes back from a ring that left */
 
-	union { /* NULL once a reply travels in it */
-		struct sk_buff *skb;
-		struct xdp_frame *frame;
+	u32 truesize; /* bytes of memory it holds, for limits */
+	union {
+		struct {		     /* UDP, XDP */
+			u32 off;	     /* of the message in @skb or @frame */
+			u32 ifindex;	     /* device it came in by */
+			union {		     /* NULL once a reply travels in it */
+				struct sk_buff *skb;
+				struct xdp_frame *frame;
+			};
+		};
+		struct {			  /* TCP */
+			u32 seq;		  /* number in its connection */
+			u8 *bytes;		  /* kvmalloc(), or the section's if borrowed */
+			struct sluice_conn *conn; /* reference */
+		};
 	};
-	u32 off;	     /* of the message in @skb or @frame */
-	u32 truesize;	     /* bytes of memory it holds, for limits */
-	u32 ifindex;	     /* device it came in by */
 };
 
 /* What a rule, or the listener's default, does; immutable. */
@@ -225,6 +245,7 @@ struct sluice_listener {
 	struct mutex sk_mutex; /* both, once armed */
 	bool adopted;
 	struct sluice_xdp *xdp; /* takes frames, @sk asks for routes only; NULL: takes datagrams */
+	struct sluice_tcp *tcp; /* NULL: UDP */
 	/* being removed: no request of it may enter a list or slot */
 	bool dead;
 	bool closed; /* the owner of the adopted socket closed it, the XDP device is gone */
@@ -295,6 +316,7 @@ struct sluice_group {
 	/* requests waiting in this backlog and in those of its rings, against the limits */
 	atomic_t waiting;
 	atomic64_t waiting_bytes;
+	struct list_head paused; /* struct sluice_conn; lock of conn_rx.c */
 	struct delayed_work sweep;
 	unsigned long sweep_armed; /* bit 0 */
 	u32 overload_told;	   /* classes that were last reported as overloaded; sweep */
@@ -382,6 +404,7 @@ struct sluice_ring {
 	/* transmit */
 	struct mutex tx_lock ____cacheline_aligned; /* resp_head, broken, routes, batch */
 	struct sluice_routes *routes;		    /* may be NULL */
+	struct llist_head dirty; /* struct sluice_conn with replies to send after the section */
 	u32 resp_head;
 	u64 busy_until; /* last answer by the consumer's stamps, ns; tx_lock */
 	struct sluice_answer batch[SLUICE_TX_BATCH]; /* too large for the stack */
@@ -404,6 +427,7 @@ struct sluice_net {
 	struct list_head listeners;
 	struct list_head groups;
 	struct list_head rings;
+	struct delayed_work reap; /* cancels the requests of connections that ended */
 	u32 next_id;
 };
 
@@ -423,16 +447,21 @@ int sluice_req_copy(const struct sluice_req *req, void *to, u32 len);
 int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		     bool last);
 void sluice_req_flush(void);
+u64 sluice_req_conn(const struct sluice_req *req);
+bool sluice_req_orphan(const struct sluice_req *req);
 void sluice_req_detach(struct sluice_req *req);
 u32 sluice_req_source(const struct sluice_req *req, u32 seed);
 
 /* ingress.c */
+u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *msg,
+			const struct sluice_req *req);
 bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
 		    struct sluice_req *req);
 
 /* ledger.c */
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);
 void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class);
+void sluice_req_unreceived(struct sluice_req *req);
 void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome);
 void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring,
@@ -490,8 +519,14 @@ int sluice_group_rings_add(struct sluice_group *g, struct sluice_ring *ring);
 void sluice_group_rings_remove(struct sluice_group *g, struct sluice_ring *ring);
 const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g);
 
+/* Whether a request that finds no room can stay in its stream, which is paused. */
+static inline bool sluice_req_can_stay(const struct sluice_req *req)
+{
+	return req->kind == SLUICE_REQ_KIND_TCP && !req->returned;
+}
+
 /* steer.c */
-bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh);
+int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh);
 
 /* backlog.c */
 #define SLUICE_REFUSED_MAX 4
@@ -557,6 +592,14 @@ int sluice_tx_run(struct sluice_ring *ring, unsigned int budget);
 int sluice_tx_kick(struct sluice_ring *ring);
 void sluice_tx_published(struct sluice_ring *ring);
 
+/* bind.c */
+int sluice_bind_address(struct sluice_listener *l, struct nlattr **tb,
+			struct netlink_ext_ack *extack);
+int sluice_bind_device(struct sluice_listener *l, struct socket *sock,
+		       struct netlink_ext_ack *extack);
+int sluice_bind(const struct sluice_listener *l, struct socket *sock,
+		struct netlink_ext_ack *extack);
+
 /* udp.c */
 int sluice_udp_open(struct sluice_listener *l, struct netlink_ext_ack *extack);
 int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *extack);
@@ -571,6 +614,24 @@ struct sluice_routes *sluice_routes_create(void);
 void sluice_routes_flush(struct sluice_routes *r);
 int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
 		     u32 len, bool last);
+
+/* tcp.c, conn.c, conn_rx.c, conn_tx.c: see tcp.h */
+int sluice_tcp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);
+int sluice_tcp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack);
+void sluice_tcp_detach(struct sluice_listener *l);
+void sluice_tcp_wait(struct sluice_listener *l);
+void sluice_tcp_release(struct sluice_listener *l);
+int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		      bool last);
+u32 sluice_conn_flow(const struct sluice_conn *c, u32 seed);
+u32 sluice_conn_source(const struct sluice_conn *c, u32 seed);
+void sluice_conn_req_end(struct sluice_req *req);
+void sluice_conn_flush(struct llist_head *dirty);
+void sluice_conn_resume(struct sluice_group *g);
+void sluice_conn_resume_all(struct sluice_group *g);
+int sluice_conn_init(void);
+void sluice_conn_fini(void);
+void sluice_conn_reap(struct work_struct *work);
 
 /* netlink.c */
 int sluice_netlink_init(void);

@@ -5,26 +5,39 @@
 #include "sluice.h"
 #include "trace.h"
 
-/* Refuse what could not be placed; the loss is told in band. Takes @req. */
-static void refuse(struct sluice_group *g, struct sluice_req *req, enum sluice_outcome why)
+/* Refuse a request for want of room. Return: 0, it is taken; -EAGAIN it stays with the caller. */
+static int refuse_full(struct sluice_req *req, enum sluice_outcome why)
+{
+	if (sluice_req_can_stay(req))
+		return -EAGAIN;
+	sluice_req_reject(req, NULL, why);
+	return 0;
+}
+
+/* Refuse what could not be placed; the loss is told in band. Takes @req. Return: 0. */
+static int refuse(struct sluice_group *g, struct sluice_req *req, enum sluice_outcome why)
 {
 	sluice_group_gap(g, why);
 	sluice_req_reject(req, NULL, why);
+	return 0;
 }
 
-/* Late binding: the request goes to the group's backlog. Takes @req. */
-static void enqueue(struct sluice_group *g, struct sluice_req *req)
+/* Late binding: the request goes to the group's backlog. Return: as refuse_full(). */
+static int enqueue(struct sluice_group *g, struct sluice_req *req)
 {
 	int err;
 
 	trace_sluice_waiting(req, g, NULL);
 	err = sluice_backlog_add(g, req);
-	if (unlikely(err))
-		refuse(g, req,
-		       err == -ENOMEM ? SLUICE_OUTCOME_REJECTED_MEMORY :
-					SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
-	else
+	if (likely(!err)) {
 		sluice_backlog_run(g);
+		return 0;
+	}
+	if (sluice_req_can_stay(req))
+		return -EAGAIN;
+	return refuse(g, req,
+		      err == -ENOMEM ? SLUICE_OUTCOME_REJECTED_MEMORY :
+				       SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
 }
 
 /* The ring with room that has the least to do. Return: NULL if none has room. */
@@ -60,25 +73,26 @@ static struct sluice_ring *pick_bound(struct sluice_group *g, const struct sluic
 	}
 }
 
-/* What an empty group does with a request. Takes @req. */
-static void no_consumer(struct sluice_group *g, const struct sluice_group_conf *conf,
-			struct sluice_req *req)
+/* What an empty group does with a request. Return: as refuse_full(). */
+static int no_consumer(struct sluice_group *g, const struct sluice_group_conf *conf,
+		       struct sluice_req *req)
 {
 	if (conf->no_consumer == SLUICE_NO_CONSUMER_HOLD && conf->hold_ns)
-		enqueue(g, req);
-	else
-		refuse(g, req, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
+		return enqueue(g, req);
+	return refuse(g, req, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 }
 
 /**
  * sluice_group_submit() - place a request: in a ring, in a backlog, or refuse it
  * @g: group
- * @req: request, counted as received by the group's class; taken if the answer is true
- * @fresh: straight from its socket, which can still have it if it is an adopted one
+ * @req: request, counted as received by the group's class; taken if the answer is 0
+ * @fresh: straight from its socket, which can still have it
  *
- * Context: section. Return: false if the group has no consumer and passes such requests.
+ * Context: section.
+ * Return: 0; -ENOENT the group has no consumer and passes such requests to their adopted socket;
+ * -EAGAIN there is no room now, and the request can stay in its stream.
  */
-bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh)
+int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh)
 {
 	const struct sluice_group_conf *conf = sluice_group_conf(g);
 	const struct sluice_rings *set = rcu_dereference_bh(g->rings);
@@ -88,13 +102,13 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 
 	if (unlikely(!set->n) && fresh && conf->no_consumer == SLUICE_NO_CONSUMER_PASS &&
 	    sluice_listener_passes(req->rule->listener))
-		return false;
+		return -ENOENT;
 	if (fresh)
 		sluice_req_detach(req);
-	if (unlikely(!set->n)) {
-		no_consumer(g, conf, req);
-		return true;
-	}
+	else
+		req->returned = true;
+	if (unlikely(!set->n))
+		return no_consumer(g, conf, req);
 	bound = conf->steering < SLUICE_STEERING_LEAST;
 	if (bound)
 		ring = pick_bound(g, conf, set, req->hash);
@@ -105,19 +119,14 @@ bool sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fr
 	err = ring ? sluice_ring_offer(ring, req, bound) : -EAGAIN;
 	switch (err) {
 	case 0:
-		break;
+		return 0;
 	case -EMSGSIZE:
-		refuse(g, req, SLUICE_OUTCOME_REJECTED_TOO_BIG);
-		break;
+		return refuse(g, req, SLUICE_OUTCOME_REJECTED_TOO_BIG);
 	case -ENOBUFS: /* the ring itself tells its consumer of these two */
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
-		break;
+		return refuse_full(req, SLUICE_OUTCOME_REJECTED_BACKLOG_FULL);
 	case -ENOMEM:
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
-		break;
+		return refuse_full(req, SLUICE_OUTCOME_REJECTED_MEMORY);
 	default: /* no room, or the ring is leaving */
-		enqueue(g, req);
-		break;
+		return enqueue(g, req);
 	}
-	return true;
 }

@@ -125,8 +125,15 @@ static void measure(struct sluice_ring *ring, const struct sluice_answer *a, u32
 
 static int send(struct sluice_ring *ring, const struct sluice_answer *a, bool last)
 {
-	return sluice_req_reply(a->req, ring, sluice_ring_slot(ring, a->resp.data) + 1,
-				a->resp.len, last);
+	return sluice_req_reply(a->req, ring, sluice_ring_slot(ring, a->resp.data) + 1, a->resp.len,
+				last);
+}
+
+static enum sluice_outcome sent(int err)
+{
+	if (likely(!err))
+		return SLUICE_OUTCOME_ANSWERED;
+	return err == -EPIPE ? SLUICE_OUTCOME_CANCELLED_CONNECTION : SLUICE_OUTCOME_DROPPED_SEND;
 }
 
 /* End the request as its consumer says. Takes a->req. */
@@ -148,24 +155,26 @@ static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
 		err = send(ring, a, true);
 		if (err == -EINPROGRESS)
 			return; /* sluice_req_flush() does the rest */
-		sluice_req_finish(req, ring,
-				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
+		sluice_req_finish(req, ring, sent(err));
 		sluice_req_free(req, !err);
 	}
 }
 
 /*
- * Send one datagram of several and give the slot back to its consumer, unless the listener goes
+ * Send one part of several and give the slot back to its consumer, unless listener or connection go
  * meanwhile.
  */
 static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 {
 	struct sluice_req *req = a->req;
+	enum sluice_outcome why = SLUICE_OUTCOME_CANCELLED_LISTENER;
 	bool cancelled = false;
 
 	send(ring, a, false);
 	spin_lock(&ring->lock);
-	if (unlikely(READ_ONCE(req->rule->listener->dead))) {
+	if (unlikely(sluice_req_orphan(req)))
+		why = SLUICE_OUTCOME_CANCELLED_CONNECTION;
+	if (unlikely(READ_ONCE(req->rule->listener->dead) || sluice_req_orphan(req))) {
 		sluice_slots_cancel(&ring->slots, a->resp.slot);
 		cancelled = true;
 	} else {
@@ -176,7 +185,7 @@ static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 	}
 	spin_unlock(&ring->lock);
 	if (cancelled)
-		sluice_req_drop(req, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
+		sluice_req_drop(req, ring, why);
 	/* the entry no longer holds slot or request */
 	a->verdict = SLUICE_VERDICT_STALE;
 }
@@ -292,6 +301,7 @@ int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
 	ready = min(ready, budget);
 	while (done < ready)
 		done += run_section(ring, ready - done);
+	sluice_conn_flush(&ring->dirty);
 	return done;
 }
 

@@ -107,32 +107,6 @@ static void encap_destroy(struct sock *sk)
 	rcu_read_unlock();
 }
 
-static int bind_socket(struct socket *sock, const struct sluice_listener *l)
-{
-	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
-	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(l->port)};
-
-	if (l->addr_len == 4) {
-		memcpy(&a4.sin_addr, l->addr, 4);
-		return sluice_kernel_bind(sock, &a4, sizeof(a4));
-	}
-	memcpy(&a6.sin6_addr, l->addr, 16);
-	if (ipv6_addr_type(&a6.sin6_addr) & IPV6_ADDR_LINKLOCAL)
-		a6.sin6_scope_id = l->ifindex;
-	return sluice_kernel_bind(sock, &a6, sizeof(a6));
-}
-
-static void bind_refused(int err, struct netlink_ext_ack *extack)
-{
-	if (err == -EADDRINUSE)
-		NL_SET_ERR_MSG(extack,
-			       "address and port are taken: by a socket, or another listener");
-	else if (err == -EADDRNOTAVAIL)
-		NL_SET_ERR_MSG(extack, "the address is not one of this namespace's");
-	else if (err == -EINVAL)
-		NL_SET_ERR_MSG(extack, "a link-local address needs a device");
-}
-
 /**
  * sluice_udp_open() - make a kernel socket for a listener; sluice_udp_bind() lets messages in
  * @l: listener being made, with its address
@@ -149,13 +123,7 @@ int sluice_udp_open(struct sluice_listener *l, struct netlink_ext_ack *extack)
 			       IPPROTO_UDP, &sock);
 	if (err)
 		return err;
-	if (l->addr_len == 16 && l->v6only)
-		err = ip6_sock_set_v6only(sock->sk);
-	if (!err && l->ifindex) {
-		err = sock_bindtoindex(sock->sk, l->ifindex, true);
-		if (err)
-			NL_SET_ERR_MSG(extack, "no such device");
-	}
+	err = sluice_bind_device(l, sock, extack);
 	if (err) {
 		sock_release(sock);
 		return err;
@@ -177,13 +145,7 @@ int sluice_udp_open(struct sluice_listener *l, struct netlink_ext_ack *extack)
  */
 int sluice_udp_bind(struct sluice_listener *l, struct netlink_ext_ack *extack)
 {
-	int err;
-
-	if (l->adopted)
-		return 0;
-	err = bind_socket(l->sock, l);
-	bind_refused(err, extack);
-	return err;
+	return l->adopted ? 0 : sluice_bind(l, l->sock, extack);
 }
 
 /* Note where an adopted socket is bound, for dumps and replies. */

@@ -5,6 +5,7 @@
 n=0
 failures=0
 consumers=
+consumer=
 
 ok() { # STATUS DESCRIPTION
 	n=$((n + 1))

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Programs that the tests call.
-HELPERS := udp_probe ring_client udp_adopt hostile
+HELPERS := udp_probe ring_client tcp_client udp_adopt hostile

@@ -2,6 +2,7 @@
 /* A consumer for tests that does with its requests what its arguments say. */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 
 /*
  * usage: ring_client GROUP MODE [SLOT_SIZE SLOTS [kick|thread|adaptive]]
- * MODE: echo, done, reject, more, flags, log (print, then echo); hold (take and never answer); idle (never take)
+ * MODE: echo, reverse (a batch from its end), done, reject, more, flags, log (print, then echo); hold (take and never
+ * answer); idle (never take)
  */
 int main(int argc, char **argv)
 {
@@ -99,7 +101,9 @@ int main(int argc, char **argv)
 			continue;
 		}
 		for (i = 0; i < n; i++) {
-			while ((err = act(ring, mode, &req[i])) == -EAGAIN)
+			bool back = !strcmp(mode, "reverse");
+
+			while ((err = act(ring, mode, &req[back ? n - 1 - i : i])) == -EAGAIN)
 				sluice_ring_flush(ring);
 			if (err)
 				printf("error %d\n", -err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "listener_tcp.h"
 #include "xdp.h"
 
 /* A request to the kernel and the one that takes it back; rule sets carry the generation they replace. */
@@ -69,7 +70,8 @@ static void give_listener(struct listener *l)
 	/* what the kernel reports is no part of a request */
 	l->given &= ~(GIVEN(SLUICE_A_LISTENER_ID) | GIVEN(SLUICE_A_LISTENER_ADOPTED) |
 		      GIVEN(SLUICE_A_LISTENER_GENERATION) | GIVEN(SLUICE_A_LISTENER_RULES) |
-		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED));
+		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED) |
+		      GIVEN(SLUICE_A_LISTENER_CONNS) | GIVEN(SLUICE_A_LISTENER_CONN_COUNTS));
 }
 
 static void strip_out(struct group *g)
@@ -174,7 +176,7 @@ static bool same_place(const struct listener *a, const struct listener *b)
 {
 	return a->addr.len == b->addr.len && !memcmp(a->addr.bytes, b->addr.bytes, a->addr.len) &&
 	       a->port == b->port && a->ifindex == b->ifindex && a->v6only == b->v6only &&
-	       a->transport == b->transport && a->xdp == b->xdp;
+	       a->xdp == b->xdp && listener_tcp_equal(a, b);
 }
 
 static bool same_settings(const struct listener *a, const struct listener *b)

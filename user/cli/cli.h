@@ -145,7 +145,7 @@ static inline struct stats *stats_at(const struct objects *o, uint32_t i)
 	return (struct stats *)o->items.items + i;
 }
 
-extern const struct command listener_commands[], group_commands[], rule_commands[], ring_commands[];
+extern const struct command listener_commands[], group_commands[], rule_commands[], ring_commands[], conn_commands[];
 extern const struct command top_commands[];
 int cmd_stats(struct cli *c, struct args *a);
 int cmd_check(struct cli *c, struct args *a);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "listener_tcp.h"
 #include "xdp.h"
 
 static int parse_dev(struct cli *c, struct args *a, void *obj)
@@ -86,6 +87,7 @@ static int parse_copy(struct cli *c, struct args *a, void *obj)
 const struct keyword listener_options[] = {
 	{ "dev", "DEVICE", "take what arrives on this device only", parse_dev },
 	{ "v6only", NULL, "[::] takes no IPv4", parse_v6only },
+	LISTENER_TCP_OPTIONS,
 	SET_OPTIONS
 };
 
@@ -120,10 +122,10 @@ static int parse_xdp(struct cli *c, struct args *a, struct listener *l)
 	return parse_dev(c, a, l);
 }
 
-/* NAME [xdp dev DEVICE] udp ADDRESS:PORT [OPTIONS] */
+/* NAME [xdp dev DEVICE] udp|tcp ADDRESS:PORT [OPTIONS] */
 int listener_parse(struct cli *c, struct args *a, struct listener *l)
 {
-	static const char *const transports[] = { "udp", NULL };
+	static const char *const transports[] = { "udp", "tcp", NULL };
 	int ret;
 
 	memset(l, 0, sizeof(*l));
@@ -144,6 +146,7 @@ void listener_defaults(struct listener *l)
 {
 	if (!is_given(l, SLUICE_A_LISTENER_ACTION))
 		l->action = SLUICE_ACTION_REJECT;
+	listener_tcp_defaults(l);
 }
 
 static void print_dev(FILE *f, const struct listener *l)
@@ -164,6 +167,7 @@ static void print_options(FILE *f, const struct listener *l)
 		print_dev(f, l);
 	if (l->v6only)
 		fprintf(f, " v6only");
+	listener_tcp_print(f, l);
 	if (l->action == SLUICE_ACTION_GROUP)
 		fprintf(f, " default group %s", l->group);
 	else
@@ -187,7 +191,7 @@ void listener_print(FILE *f, const struct listener *l)
 		fprintf(f, " xdp");
 		print_dev(f, l);
 	}
-	fprintf(f, " udp ");
+	fprintf(f, l->transport == SLUICE_TRANSPORT_TCP ? " tcp " : " udp ");
 	if (is_given(l, SLUICE_A_LISTENER_SOCKET_FD)) {
 		fprintf(f, "fd %u", l->socket_fd);
 	} else {
@@ -273,6 +277,8 @@ static json_object *to_json(const struct listener *l)
 
 	if (l->ifindex && if_indextoname(l->ifindex, dev))
 		json_object_object_add(js, "dev", json_object_new_string(dev));
+	if (l->conn_counts.len)
+		json_object_object_add(js, "conn-counts", listener_counts_to_json(l));
 	if (!l->xdp)
 		return js;
 	json_object_object_add(js, "xdp-mode", json_object_new_string(xdp_mode_names[xdp_mode_of(l->ifindex)]));
@@ -293,8 +299,12 @@ static int show_listeners(struct cli *c, const struct objects *o)
 	for (i = 0; i < o->items.n && !c->json; i++) {
 		l = (struct listener *)o->items.items + i;
 		listener_print(stdout, l);
-		printf("\n\t# id %u, %u rules, generation %u%s%s\n", l->id, l->rules, l->generation,
+		printf("\n\t# id %u, %u rules, generation %u%s%s", l->id, l->rules, l->generation,
 		       l->adopted ? ", adopted socket" : "", !l->closed ? "" : l->xdp ? ", its device is gone" : ", closed by its owner");
+		if (l->transport == SLUICE_TRANSPORT_TCP)
+			printf(", open connections %u", l->conns);
+		listener_counts_print(stdout, l);
+		printf("\n");
 		if (l->xdp)
 			print_xdp(l);
 	}
@@ -329,7 +339,7 @@ static int listener_show(struct cli *c, struct args *a)
 }
 
 const struct command listener_commands[] = {
-	{ "add", "NAME [xdp dev DEVICE] udp ADDRESS:PORT|fd N",
+	{ "add", "NAME [xdp dev DEVICE] udp|tcp ADDRESS:PORT|fd N",
 	  "receive requests at an address, from an inherited socket, or in front of the stack",
 	  listener_add, NULL, listener_options },
 	{ "set", "NAME", "change what is given, keep the rest", listener_set, NULL, listener_set_options },

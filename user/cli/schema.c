@@ -6,8 +6,9 @@
 
 #include "schema.h"
 
-static const char *const transport_names[] = { "udp", NULL };
-static const char *const framing_names[] = { "datagram", NULL };
+static const char *const transport_names[] = { "udp", "tcp", NULL };
+const char *const framing_names[] = { "datagram", "length", "line", "memcached", "resp", NULL };
+const char *const conn_state_names[] = { "open", "paused", "held", "closing", NULL };
 const char *const action_names[] = { "group", "reject", "drop", "pass", NULL };
 const char *const steering_names[] = { "hash", "cpu", "rr", "least", "fifo", "typed", NULL };
 const char *const order_names[] = { "lifo", "fifo", NULL };
@@ -37,6 +38,10 @@ const uint8_t outcome_kinds[] = { SLUICE_OUTCOMES(X) };
 #undef X
 #define X(o, kind, reason, text) text,
 const char *const outcome_texts[] = { SLUICE_OUTCOMES(X) NULL };
+#undef X
+
+#define X(c, name, text) name,
+const char *const conn_count_names[] = { SLUICE_CONN_COUNTS(X) NULL };
 #undef X
 
 #define A(s, m, n, t, fl) { n, t, fl, offsetof(struct s, m), NULL, NULL }
@@ -100,6 +105,26 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_CLOSED] = A(listener, closed, "closed", T_FLAG, F_OUT),
 	[SLUICE_A_LISTENER_XDP] = A(listener, xdp, "xdp", T_FLAG, 0),
 	[SLUICE_A_LISTENER_XDP_PASSED] = A(listener, xdp_passed, "xdp-passed", T_BLOB, F_OUT),
+	[SLUICE_A_LISTENER_FRAME_OFFSET] = A(listener, frame_offset, "frame-offset", T_U32, 0),
+	[SLUICE_A_LISTENER_FRAME_WIDTH] = A(listener, frame_width, "frame-width", T_U32, 0),
+	[SLUICE_A_LISTENER_FRAME_LITTLE] = A(listener, frame_little, "frame-little", T_FLAG, 0),
+	[SLUICE_A_LISTENER_FRAME_WHOLE] = A(listener, frame_whole, "frame-whole", T_FLAG, 0),
+	[SLUICE_A_LISTENER_FRAME_DELIM] = A(listener, frame_delim, "frame-delim", T_U32, F_CHAR),
+	[SLUICE_A_LISTENER_MESSAGE_MAX] = A(listener, message_max, "message-max", T_U32, F_BYTES),
+	[SLUICE_A_LISTENER_UNORDERED] = A(listener, unordered, "unordered", T_FLAG, 0),
+	[SLUICE_A_LISTENER_REUSEPORT] = A(listener, reuseport, "reuseport", T_FLAG, 0),
+	[SLUICE_A_LISTENER_BACKLOG] = A(listener, backlog, "backlog", T_U32, 0),
+	[SLUICE_A_LISTENER_MAX_CONNS] = A(listener, max_conns, "max-conns", T_U32, 0),
+	[SLUICE_A_LISTENER_MAX_PER_SOURCE] = A(listener, max_per_source, "max-per-source", T_U32, 0),
+	[SLUICE_A_LISTENER_PIPELINE] = A(listener, pipeline, "pipeline", T_U32, 0),
+	[SLUICE_A_LISTENER_SEND_LIMIT] = A(listener, send_limit, "send-limit", T_U32, F_BYTES),
+	[SLUICE_A_LISTENER_IDLE_NS] = A(listener, idle_ns, "idle-ns", T_U64, F_NS),
+	[SLUICE_A_LISTENER_MESSAGE_NS] = A(listener, message_ns, "message-ns", T_U64, F_NS),
+	[SLUICE_A_LISTENER_SEND_NS] = A(listener, send_ns, "send-ns", T_U64, F_NS),
+	[SLUICE_A_LISTENER_KEEPALIVE_NS] = A(listener, keepalive_ns, "keepalive-ns", T_U64, F_NS),
+	[SLUICE_A_LISTENER_CONNS] = A(listener, conns, "conns", T_U32, F_OUT),
+	[SLUICE_A_LISTENER_CONN_COUNTS] = A(listener, conn_counts, "conn-counts", T_COUNTS, F_OUT),
+	[SLUICE_A_LISTENER_PAD] = A_PAD,
 };
 SET(listener, SLUICE_A_LISTENER_MAX);
 
@@ -200,6 +225,25 @@ static const struct attr_desc explain_attrs[SLUICE_A_EXPLAIN_MAX + 1] = {
 };
 SET(explain, SLUICE_A_EXPLAIN_MAX);
 
+static const struct attr_desc conn_attrs[SLUICE_A_CONN_MAX + 1] = {
+	[SLUICE_A_CONN_ID] = A(conn, id, "id", T_U64, 0),
+	[SLUICE_A_CONN_LISTENER] = A(conn, listener, "listener", T_NAME, 0),
+	[SLUICE_A_CONN_STATE] = A_ENUM(conn, state, "state", T_ENUM, F_OUT, conn_state_names),
+	[SLUICE_A_CONN_PEER] = A(conn, peer, "peer", T_ADDR, F_OUT),
+	[SLUICE_A_CONN_PEER_PORT] = A(conn, peer_port, "peer-port", T_U16, F_OUT),
+	[SLUICE_A_CONN_ADDR] = A(conn, addr, "addr", T_ADDR, F_OUT),
+	[SLUICE_A_CONN_PORT] = A(conn, port, "port", T_U16, F_OUT),
+	[SLUICE_A_CONN_AGE_NS] = A(conn, age_ns, "age-ns", T_U64, F_OUT | F_NS),
+	[SLUICE_A_CONN_IDLE_NS] = A(conn, idle_ns, "idle-ns", T_U64, F_OUT | F_NS),
+	[SLUICE_A_CONN_RECEIVED_BYTES] = A(conn, received_bytes, "received-bytes", T_U64, F_OUT),
+	[SLUICE_A_CONN_SENT_BYTES] = A(conn, sent_bytes, "sent-bytes", T_U64, F_OUT),
+	[SLUICE_A_CONN_REQUESTS] = A(conn, requests, "requests", T_U64, F_OUT),
+	[SLUICE_A_CONN_IN_FLIGHT] = A(conn, in_flight, "in-flight", T_U32, F_OUT),
+	[SLUICE_A_CONN_QUEUED_BYTES] = A(conn, queued_bytes, "queued-bytes", T_U32, F_OUT),
+	[SLUICE_A_CONN_PAD] = A_PAD,
+};
+SET(conn, SLUICE_A_CONN_MAX);
+
 static const struct attr_desc event_attrs[SLUICE_A_EVENT_MAX + 1] = {
 	[SLUICE_A_EVENT_KIND] = A_ENUM(event, kind, "kind", T_ENUM, F_OUT, event_names),
 	[SLUICE_A_EVENT_NAME] = A(event, name, "name", T_NAME, F_OUT),
@@ -232,6 +276,8 @@ static const struct {
 	[SLUICE_CMD_HIST_GET] = { "hist-get", &set_hist },
 	[SLUICE_CMD_EXPLAIN] = { "explain", &set_explain },
 	[SLUICE_CMD_EVENT] = { "event", &set_event },
+	[SLUICE_CMD_CONN_GET] = { "conn-get", &set_conn },
+	[SLUICE_CMD_CONN_DEL] = { "conn-del", &set_conn },
 };
 
 const struct attr_set *schema_set(uint8_t cmd)

@@ -114,6 +114,21 @@ struct listener {
 	char group[NAME_LEN];
 	struct blob reject_data, xdp_passed;
 	uint32_t reject_copy, generation, rules;
+	/* TCP */
+	uint32_t frame_offset, frame_width, frame_delim, message_max, backlog, max_conns, max_per_source;
+	uint32_t pipeline, send_limit, conns;
+	bool frame_little, frame_whole, unordered, reuseport;
+	uint64_t idle_ns, message_ns, send_ns, keepalive_ns;
+	struct blob conn_counts;
+};
+
+struct conn {
+	uint64_t given;
+	uint64_t id, age_ns, idle_ns, received_bytes, sent_bytes, requests;
+	uint32_t state, in_flight, queued_bytes;
+	struct addr peer, addr;
+	uint16_t peer_port, port;
+	char listener[NAME_LEN];
 };
 
 struct group {
@@ -177,7 +192,7 @@ struct event {
 };
 
 extern const struct attr_set set_listener, set_rules, set_rule, set_match, set_class_conf, set_group, set_ring, set_stats;
-extern const struct attr_set set_hist, set_explain, set_event;
+extern const struct attr_set set_hist, set_explain, set_event, set_conn;
 
 /* The set that a command's messages are made of, and the command's name. */
 const struct attr_set *schema_set(uint8_t cmd);
@@ -185,6 +200,7 @@ const char *schema_command(uint8_t cmd);
 
 extern const char *const action_names[], *const steering_names[], *const key_names[], *const no_consumer_names[];
 extern const char *const order_names[], *const crash_names[], *const match_names[], *const stage_names[], *const event_names[];
+extern const char *const framing_names[], *const conn_state_names[], *const conn_count_names[];
 extern const char *const object_names[], *const kind_names[], *const outcome_names[];
 extern const uint8_t outcome_kinds[];
 extern const char *const outcome_texts[];

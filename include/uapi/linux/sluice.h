@@ -16,7 +16,8 @@
  * order. Names are 1 to 31 bytes of [A-Za-z0-9_.-]. Times are nanoseconds. docs/netlink/sluice.yaml
  * is the machine-readable form.
  *
- *	LISTENER_NEW	do	listener set: NAME; ADDR + PORT, or SOCKET_FD; optional IFINDEX
+ *	LISTENER_NEW	do	listener set: NAME; ADDR + PORT, or SOCKET_FD; optional TRANSPORT
+ *				FRAMING and for TCP what is listed below FRAME_OFFSET; IFINDEX
  *				V6ONLY ACTION GROUP
  *				REJECT_DATA REJECT_COPY. ACTION (with GROUP) is the default for
  *				messages that no rule
@@ -47,6 +48,8 @@
  *	EXPLAIN		do	explain set: LISTENER MESSAGE; optional ADDR PORT of the sender ->
  *				the rule and where it leads
  *	EVENT		notification on multicast group "events": event set
+ *	CONN_GET	dump	optional LISTENER -> conn set, one message per open connection
+ *	CONN_DEL	do	ID; resets the connection, its requests in flight are cancelled
  */
 
 #define SLUICE_GENL_NAME	"sluice"
@@ -59,6 +62,10 @@
 #define SLUICE_CLASSES_MAX	16	/* classes of a group, the default one included */
 #define SLUICE_HOLD_NS_MAX	(3600ULL * 1000000000)
 #define SLUICE_DEADLINE_NS_MAX	(3600ULL * 1000000000)
+#define SLUICE_TIMEOUT_NS_MAX	(86400ULL * 1000000000)	/* of connections */
+#define SLUICE_CONNS_MAX	(1U << 20)	/* open connections of a listener */
+#define SLUICE_SEND_MAX		(1U << 28)	/* bytes of replies that wait in a connection */
+#define SLUICE_PIPELINE_MAX	4096	/* unanswered requests of a connection */
 
 enum sluice_cmd {
 	SLUICE_CMD_UNSPEC,
@@ -79,6 +86,8 @@ enum sluice_cmd {
 	SLUICE_CMD_HIST_GET,
 	SLUICE_CMD_EXPLAIN,
 	SLUICE_CMD_EVENT,
+	SLUICE_CMD_CONN_GET,
+	SLUICE_CMD_CONN_DEL,
 
 	__SLUICE_CMD_MAX
 };
@@ -86,10 +95,19 @@ enum sluice_cmd {
 
 enum sluice_transport {
 	SLUICE_TRANSPORT_UDP,
+	SLUICE_TRANSPORT_TCP,
+	__SLUICE_TRANSPORT_MAX
 };
 
 enum sluice_framing {
-	SLUICE_FRAMING_DATAGRAM,
+	SLUICE_FRAMING_DATAGRAM,	/* UDP only */
+	/* FRAME_WIDTH bytes at FRAME_OFFSET say how many bytes follow them */
+	SLUICE_FRAMING_LENGTH,
+	SLUICE_FRAMING_LINE,		/* up to and with the byte FRAME_DELIM */
+	/* memcached's text and meta commands with their data blocks */
+	SLUICE_FRAMING_MEMCACHED,
+	SLUICE_FRAMING_RESP,		/* Redis: arrays of bulk strings, and inline commands */
+	__SLUICE_FRAMING_MAX
 };
 
 /* What happens to a request that a rule takes. */
@@ -205,6 +223,37 @@ enum {
 	SLUICE_A_LISTENER_XDP,
 	/* binary, out: u64 per enum sluice_xdp_pass: frames of the device left to the stack */
 	SLUICE_A_LISTENER_XDP_PASSED,
+	/* all that follows: TCP only, fixed when the listener is made */
+	SLUICE_A_LISTENER_FRAME_OFFSET,	/* u32: of the length field; default 0 */
+	SLUICE_A_LISTENER_FRAME_WIDTH,	/* u32: 1, 2, 4, 8 bytes; default 4 */
+	SLUICE_A_LISTENER_FRAME_LITTLE,	/* flag: least significant byte first */
+	/* flag: the length counts the whole message, not only what follows it */
+	SLUICE_A_LISTENER_FRAME_WHOLE,
+	SLUICE_A_LISTENER_FRAME_DELIM,	/* u32: a byte; default a newline */
+	/* u32: bytes of a message, 1..SLUICE_SLOT_MAX, the default */
+	SLUICE_A_LISTENER_MESSAGE_MAX,
+	SLUICE_A_LISTENER_UNORDERED,	/* flag: replies leave as they come */
+	SLUICE_A_LISTENER_REUSEPORT,	/* flag: share address and port with others that say so */
+	SLUICE_A_LISTENER_BACKLOG,	/* u32: connections waiting to be accepted; default 4096 */
+	/* u32: open connections; default 65536 */
+	SLUICE_A_LISTENER_MAX_CONNS,
+	SLUICE_A_LISTENER_MAX_PER_SOURCE,	/* u32: from one address; 0, default: no limit */
+	/* u32: unanswered requests of a connection, then it is not read; default 256 */
+	SLUICE_A_LISTENER_PIPELINE,
+	/* u32: bytes of replies that wait for their client, then it is not read; default 1 MiB */
+	SLUICE_A_LISTENER_SEND_LIMIT,
+	/* u64: a connection without requests is closed after this; 0, default: never */
+	SLUICE_A_LISTENER_IDLE_NS,
+	/* u64: a message must be complete this long after its first byte; default 30 s */
+	SLUICE_A_LISTENER_MESSAGE_NS,
+	/* u64: a client that takes no byte of its replies for this long is cut off; default 30 s */
+	SLUICE_A_LISTENER_SEND_NS,
+	/* u64: silence until the first keepalive probe; 0: none; default 60 s */
+	SLUICE_A_LISTENER_KEEPALIVE_NS,
+	SLUICE_A_LISTENER_CONNS,	/* u32, out: open connections */
+	/* binary, out: u64 per enum sluice_conn_count */
+	SLUICE_A_LISTENER_CONN_COUNTS,
+	SLUICE_A_LISTENER_PAD,
 	__SLUICE_A_LISTENER_MAX
 };
 #define SLUICE_A_LISTENER_MAX (__SLUICE_A_LISTENER_MAX - 1)
@@ -395,6 +444,66 @@ enum {
 	__SLUICE_A_EXPLAIN_MAX
 };
 #define SLUICE_A_EXPLAIN_MAX (__SLUICE_A_EXPLAIN_MAX - 1)
+
+/*
+ * What happened to connections, X(NAME, name, description): values are ABI, new ones go at the end.
+ * Every accepted connection that is not open any more is counted in exactly one of those from
+ * closed to memory.
+ */
+#define SLUICE_CONN_COUNTS(X)									\
+	X(ACCEPTED, "accepted", "connections that were opened")					\
+	X(CLOSED, "closed", "ended by the client, in order")					\
+	X(RESET, "reset", "ended by the client or the network, out of order")			\
+	X(TRUNCATED, "truncated", "ended by the client in the middle of a message")		\
+	X(BROKEN, "broken", "no message begins like what was sent")				\
+	X(OVERSIZE, "oversize", "a message was longer than the maximum")			\
+	X(SLOW, "slow", "a message was not complete in time")					\
+	X(STALLED, "stalled", "the client did not read its replies")				\
+	X(IDLE, "idle", "no request for the idle time")						\
+	X(KILLED, "killed", "by an administrator")						\
+	X(MEMORY, "memory", "no memory for its requests or replies")				\
+	X(REFUSED_LIMIT, "refused_limit", "not opened: as many are open as the listener allows") \
+	X(REFUSED_SOURCE, "refused_source", "not opened: the limit of its address")		\
+	X(REFUSED_MEMORY, "refused_memory", "not opened: no memory")				\
+	X(PAUSED, "paused", "times a connection was not read since its group had no room")	\
+	X(UNSENT_BYTES, "unsent_bytes", "bytes of replies left when their connection ended")
+
+enum sluice_conn_count {
+#define SLUICE_X_CONN(c, name, text) SLUICE_CONN_##c,
+	SLUICE_CONN_COUNTS(SLUICE_X_CONN)
+#undef SLUICE_X_CONN
+	__SLUICE_CONN_COUNT_MAX
+};
+
+enum sluice_conn_state {
+	SLUICE_CONN_STATE_OPEN,
+	SLUICE_CONN_STATE_PAUSED,	/* not read until its group has room */
+	SLUICE_CONN_STATE_HELD,		/* not read until it has taken or got its replies */
+	SLUICE_CONN_STATE_CLOSING,	/* nothing more is read; replies are on their way */
+	__SLUICE_CONN_STATE_MAX
+};
+
+/* attribute set "conn" */
+enum {
+	SLUICE_A_CONN_UNSPEC,
+	SLUICE_A_CONN_ID,		/* u64, as in the slot header */
+	SLUICE_A_CONN_LISTENER,		/* string */
+	SLUICE_A_CONN_STATE,		/* u32, enum sluice_conn_state */
+	SLUICE_A_CONN_PEER,		/* binary, 4 or 16 bytes */
+	SLUICE_A_CONN_PEER_PORT,	/* u16 */
+	SLUICE_A_CONN_ADDR,		/* binary, 4 or 16 bytes: ours */
+	SLUICE_A_CONN_PORT,		/* u16 */
+	SLUICE_A_CONN_AGE_NS,		/* u64 */
+	SLUICE_A_CONN_IDLE_NS,		/* u64: since its last byte came or went */
+	SLUICE_A_CONN_RECEIVED_BYTES,	/* u64: of complete messages */
+	SLUICE_A_CONN_SENT_BYTES,	/* u64 */
+	SLUICE_A_CONN_REQUESTS,		/* u64 */
+	SLUICE_A_CONN_IN_FLIGHT,	/* u32: requests not answered in order */
+	SLUICE_A_CONN_QUEUED_BYTES,	/* u32: of replies not sent yet */
+	SLUICE_A_CONN_PAD,
+	__SLUICE_A_CONN_MAX
+};
+#define SLUICE_A_CONN_MAX (__SLUICE_A_CONN_MAX - 1)
 
 /* attribute set "event" */
 enum {

@@ -56,7 +56,9 @@
 	X(REJECTED_OVERLOAD, REJECTED, "overload",						\
 	  "it waited over twice the delay target while its class was overloaded")		\
 	X(REJECTED_SHED, REJECTED, "shed",							\
-	  "the backlog was full and something else had more right to wait")
+	  "the backlog was full and something else had more right to wait")			\
+	X(CANCELLED_CONNECTION, CANCELLED, "connection",					\
+	  "its connection ended before it was answered")
 
 enum sluice_kind {
 #define SLUICE_X_KIND(k, name) SLUICE_KIND_##k,

@@ -227,7 +227,9 @@ struct sluice_slot {
  * @flags: SLUICE_RESP_*
  * @gen: the request's generation, as its header says
  *
- * On a datagram listener each entry without NO_REPLY, REJECT or EXPIRED is sent as one datagram.
+ * On a datagram listener each entry without NO_REPLY, REJECT or EXPIRED is sent as one datagram; on
+ * a TCP listener its bytes follow those of the entry before it, and what belongs to one request
+ * stays together.
  */
 struct sluice_response {
 	__u32 slot;

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections, the way in: cuts messages out of the socket's receive queue, takes those that have a
+ * place to go, and leaves the rest where it is.
+ */
+#include "tcp.h"
+
+#define BUDGET	  64  /* messages of one go, then others have their turn */
+#define PIECE	  256 /* bytes copied out of a fragment for the framer */
+#define RESUME	  2   /* connections that one free place wakes */
+
+/*
+ * Which connections wait for room in which group. Room is told by sluice_conn_resume(), after the
+ * counts or slots that make it have changed; a reader puts itself on the list before it asks for
+ * room a last time. So either it finds the room, or it is found on the list. Each request that is
+ * taken while others wait wakes the next: if there was room for it there may be more.
+ */
+static DEFINE_SPINLOCK(paused_lock);
+
+/* A place in the receive queue. */
+struct cursor {
+	struct sk_buff *skb;
+	u32 off;
+};
+
+/*
+ * Find byte @at after those that were read. The socket lock is held: nobody changes the queue.
+ * Return: false if it is not there.
+ */
+static bool seek(struct sock *sk, u32 at, struct cursor *cur)
+{
+	u32 seq = tcp_sk(sk)->copied_seq + at;
+	struct sk_buff *skb;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		u32 off = seq - TCP_SKB_CB(skb)->seq;
+
+		if (unlikely(TCP_SKB_CB(skb)->tcp_flags & TCPHDR_SYN))
+			off--;
+		if (off >= skb->len)
+			continue;
+		cur->skb = skb;
+		cur->off = off;
+		return true;
+	}
+	return false;
+}
+
+/* Copy @len bytes from byte @at on. Return: 0 or -EFAULT. */
+static int copy(struct sock *sk, u32 at, u8 *to, u32 len)
+{
+	struct cursor cur;
+	u32 n;
+
+	while (len) {
+		if (!seek(sk, at, &cur))
+			return -EFAULT;
+		n = min(len, cur.skb->len - cur.off);
+		if (skb_copy_bits(cur.skb, cur.off, to, n))
+			return -EFAULT;
+		to += n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/*
+ * Show the framer what it has not seen of the message at @at, of which @avail bytes are there.
+ * Return: as sluice_frame_feed(); -EFAULT.
+ */
+static int feed(struct sluice_conn *c, u32 at, u32 avail)
+{
+	u8 piece[PIECE];
+	struct cursor cur;
+	int ret = 0;
+	u32 n;
+
+	while (!ret && c->fed < avail) {
+		const u8 *data = piece;
+
+		if (!seek(c->sk, at + c->fed, &cur))
+			return -EFAULT;
+		n = min(avail - c->fed, cur.skb->len - cur.off);
+		if (cur.off < skb_headlen(cur.skb)) {
+			n = min(n, skb_headlen(cur.skb) - cur.off);
+			data = cur.skb->data + cur.off;
+		} else {
+			n = min_t(u32, n, PIECE);
+			if (skb_copy_bits(cur.skb, cur.off, piece, n))
+				return -EFAULT;
+		}
+		ret = sluice_frame_feed(&c->tcp->frame, &c->frame, data, n);
+		c->fed += n;
+	}
+	return ret;
+}
+
+static void pause(struct sluice_conn *c, struct sluice_group *g)
+{
+	spin_lock_bh(&paused_lock);
+	if (!c->paused_on) {
+		sluice_conn_get(c);
+		c->paused_on = g;
+		list_add_tail(&c->paused_node, &g->paused);
+	}
+	spin_unlock_bh(&paused_lock);
+	smp_mb(); /* on the list before the last look for room */
+}
+
+/* paused_lock is held; the reference of the list is the caller's now. */
+static void unlink(struct sluice_conn *c)
+{
+	list_del_init(&c->paused_node);
+	WRITE_ONCE(c->paused_on, NULL);
+}
+
+/* Take a connection off the list of its group, if it is on one. */
+void sluice_conn_unpause(struct sluice_conn *c)
+{
+	bool was;
+
+	spin_lock_bh(&paused_lock);
+	was = c->paused_on;
+	if (was)
+		unlink(c);
+	spin_unlock_bh(&paused_lock);
+	if (was)
+		sluice_conn_put(c);
+}
+
+static void resume(struct sluice_group *g, u32 max)
+{
+	struct sluice_conn *c;
+
+	spin_lock_bh(&paused_lock);
+	while (max-- && (c = list_first_entry_or_null(&g->paused, struct sluice_conn,
+						      paused_node))) {
+		unlink(c);
+		sluice_conn_kick(c);
+		sluice_conn_put(c);
+	}
+	spin_unlock_bh(&paused_lock);
+}
+
+/**
+ * sluice_conn_resume() - a group may have room: read on where it was missing
+ * @g: group
+ *
+ * Context: any but hard interrupts; the lock of a group or ring may be held.
+ */
+void sluice_conn_resume(struct sluice_group *g)
+{
+	smp_mb(); /* the room before the look at the list */
+	if (unlikely(!list_empty(&g->paused)))
+		resume(g, RESUME);
+}
+
+/* The group goes away, and no section can see it any more: nothing waits for it. */
+void sluice_conn_resume_all(struct sluice_group *g)
+{
+	resume(g, U32_MAX);
+}
+
+static void describe(const struct sluice_conn *c, const u8 *bytes, struct sluice_msg *msg)
+{
+	msg->data = bytes;
+	msg->len = c->need;
+	msg->avail = c->need;
+	msg->family = c->alen == 4 ? 4 : 6;
+	memcpy(msg->saddr, c->peer, c->alen);
+}
+
+/* Offer a message to a group. Return: 0 taken; -EAGAIN no room, nothing was counted. */
+static int offer(struct sluice_conn *c, struct sluice_group *g, struct sluice_class *class,
+		 const struct sluice_msg *msg, struct sluice_req *req)
+{
+	struct sluice_req *own;
+
+	req->hash = sluice_ingress_hash(g, msg, req);
+	sluice_req_received(req, c->tcp->l);
+	sluice_req_grouped(req, class);
+	own = sluice_req_create(req);
+	if (unlikely(!own)) {
+		sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
+		kvfree(req->bytes);
+		return 0;
+	}
+	sluice_conn_get(c);
+	if (likely(!sluice_group_submit(g, own, true)))
+		return 0;
+	sluice_req_unreceived(own);
+	own->conn = NULL;
+	own->bytes = NULL;
+	sluice_req_free(own, true);
+	sluice_conn_put(c);
+	req->class = NULL;
+	return -EAGAIN;
+}
+
+/* The same, and if there is no room, wait for it. Return: 0, or -EAGAIN: the connection waits. */
+static int offer_or_pause(struct sluice_conn *c, struct sluice_class *class,
+			  const struct sluice_msg *msg, struct sluice_req *req)
+{
+	struct sluice_group *g = class->group;
+	int err = -EAGAIN;
+
+	if (likely((u32)atomic_read(&g->waiting) < sluice_group_conf(g)->backlog ||
+		   !sluice_group_conf(g)->backlog))
+		err = offer(c, g, class, msg, req);
+	if (unlikely(err)) {
+		pause(c, g);
+		err = offer(c, g, class, msg, req);
+		if (err) {
+			sluice_conn_count(c->tcp, SLUICE_CONN_PAUSED);
+			return err;
+		}
+		sluice_conn_unpause(c);
+	}
+	sluice_conn_resume(g);
+	return 0;
+}
+
+/* Send a message where its rule says. Takes @bytes unless it returns -EAGAIN. Context: section. */
+static int dispatch(struct sluice_conn *c, u8 *bytes)
+{
+	struct sluice_listener *l = c->tcp->l;
+	const struct sluice_verdict_to *to;
+	struct sluice_msg msg;
+	int index, err = 0;
+
+	describe(c, bytes, &msg);
+	to = sluice_rules_match(rcu_dereference_bh(l->rules), &msg, rcu_dereference_bh(l->conf),
+				&index);
+	{
+		struct sluice_req req = {
+			.rule = to->stats,
+			.arrival = sluice_now(),
+			.len = c->need,
+			.prio = to->prio,
+			.kind = SLUICE_REQ_KIND_TCP,
+			.borrowed = true,
+			.truesize = sizeof(req) + c->need,
+			.seq = c->rx_seq,
+			.bytes = bytes,
+			.conn = c,
+		};
+
+		if (to->deadline)
+			req.deadline = req.arrival + to->deadline;
+		c->rx_seq++;
+		if (to->action == SLUICE_ACTION_GROUP) {
+			err = offer_or_pause(c, to->class, &msg, &req);
+			if (err)
+				c->rx_seq--;
+			return err;
+		}
+		sluice_req_received(&req, l);
+		if (to->action == SLUICE_ACTION_DROP)
+			sluice_req_drop(&req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
+		else
+			sluice_req_reject(&req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
+	}
+	kvfree(bytes);
+	return 0;
+}
+
+/*
+ * Take the complete message at @at.
+ * Return: 0; -EAGAIN the connection waits for room; -ENOMEM; -EFAULT.
+ */
+static int take(struct sluice_conn *c, u32 at, gfp_t gfp)
+{
+	u8 *bytes;
+	int err;
+
+	if (gfp == GFP_KERNEL)
+		bytes = kvmalloc(c->need, gfp);
+	else
+		bytes = kmalloc(c->need, gfp | __GFP_NOWARN);
+	if (unlikely(!bytes))
+		return -ENOMEM;
+	err = copy(c->sk, at, bytes, c->need);
+	if (likely(!err)) {
+		local_bh_disable();
+		err = dispatch(c, bytes);
+		local_bh_enable();
+	}
+	if (unlikely(err))
+		kvfree(bytes);
+	return err;
+}
+
+/* Nothing more is read; what is in flight is answered. */
+static void stop(struct sluice_conn *c, enum sluice_conn_count why)
+{
+	c->ending = true;
+	c->why = why;
+	sluice_conn_kick(c);
+}
+
+static void fault(struct sluice_conn *c, int err, gfp_t gfp)
+{
+	switch (err) {
+	case -EMSGSIZE:
+		stop(c, SLUICE_CONN_OVERSIZE);
+		break;
+	case -EPROTO:
+		stop(c, SLUICE_CONN_BROKEN);
+		break;
+	case -ENOMEM:
+		if (gfp != GFP_KERNEL) {
+			sluice_conn_kick(c); /* where one may wait for memory */
+			break;
+		}
+		fallthrough;
+	default:
+		sluice_conn_doom(c, SLUICE_CONN_MEMORY);
+	}
+}
+
+/* Whether the connection has as much to be answered, or to be sent, as it may have. */
+static bool held(const struct sluice_conn *c)
+{
+	return sluice_conn_in_flight(c) >= c->tcp->pipeline ||
+	       READ_ONCE(c->queued) >= c->tcp->send_limit;
+}
+
+/* Read up to BUDGET messages. Return: their bytes; in *more, whether others may follow. */
+static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
+{
+	u32 done = 0, budget, avail = tcp_inq(c->sk);
+	int ret;
+
+	*more = true;
+	for (budget = BUDGET; budget; budget--) {
+		if (unlikely(held(c))) {
+			WRITE_ONCE(c->attention, true);
+			smp_mb(); /* pairs with that of sluice_conn_req_end() */
+			if (held(c))
+				return done;
+		}
+		if (!c->need) {
+			ret = feed(c, done, avail - done);
+			if (unlikely(ret < 0)) {
+				fault(c, ret, GFP_KERNEL);
+				return done;
+			}
+			c->need = ret;
+		}
+		if (!c->need || c->need > avail - done) {
+			*more = false;
+			return done;
+		}
+		ret = take(c, done, gfp);
+		if (unlikely(ret)) {
+			if (ret != -EAGAIN)
+				fault(c, ret, gfp);
+			return done;
+		}
+		done += c->need;
+		c->requests++;
+		c->need = 0;
+		c->fed = 0;
+		memset(&c->frame, 0, sizeof(c->frame));
+	}
+	sluice_conn_kick(c);
+	return done;
+}
+
+/**
+ * sluice_conn_read() - take the messages that are complete and have a place to go
+ * @c: its socket lock is held, by us or by the caller of a socket's callback
+ * @gfp: GFP_KERNEL if the context may sleep
+ *
+ * What is not taken stays in the receive queue, so that the sender's window closes. Nothing is
+ * taken out of that queue for a message that is not complete: memory for it is the socket's, and
+ * bounded by its receive buffer, however slowly and in however small pieces it comes.
+ */
+void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
+{
+	struct sock *sk = c->sk;
+	u64 now;
+	u32 done;
+
+	if (c->reading || c->ending || READ_ONCE(c->doomed) || READ_ONCE(c->paused_on))
+		return;
+	c->reading = true;
+	done = read_some(c, gfp, &c->more);
+	now = sluice_now();
+	if (done) {
+		c->received_bytes += done;
+		WRITE_ONCE(c->active, now);
+		tcp_read_done(sk, done);
+	}
+	if (c->more || !tcp_inq(sk))
+		WRITE_ONCE(c->message_since, 0);
+	else if (done || !c->message_since)
+		WRITE_ONCE(c->message_since, now);
+	c->reading = false;
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections, the way back: puts replies in the order of their requests, and many of them into one
+ * send.
+ */
+#include "tcp.h"
+
+#define CHUNK_SMALL 512
+#define CHUNK	    4096
+#define VECTORS	    16 /* chunks of one send */
+
+/* Bytes of replies, in order. */
+struct chunk {
+	struct list_head node;
+	u32 len;
+	u32 room;
+	u8 data[];
+};
+
+/* Replies to one request whose turn has not come. */
+struct parked {
+	struct list_head node; /* conn->parked, by seq */
+	struct list_head chunks;
+	u32 seq;
+	bool done; /* the request has ended */
+};
+
+static struct chunk *chunk_create(u32 len, bool more)
+{
+	u32 size = !more && len + sizeof(struct chunk) <= CHUNK_SMALL ? CHUNK_SMALL : CHUNK;
+	struct chunk *k = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!k)
+		return NULL;
+	k->len = 0;
+	k->room = size - sizeof(*k);
+	return k;
+}
+
+static void chunks_free(struct list_head *chunks)
+{
+	struct chunk *k, *next;
+
+	list_for_each_entry_safe(k, next, chunks, node)
+		kfree(k);
+	INIT_LIST_HEAD(chunks);
+}
+
+/* Append bytes, which may be a consumer's. conn->lock is held. Return: 0 or -ENOMEM. */
+static int append(struct sluice_conn *c, struct list_head *chunks, const u8 *data, u32 len)
+{
+	struct chunk *k = list_empty(chunks) ? NULL : list_last_entry(chunks, struct chunk, node);
+	u32 n;
+
+	while (len) {
+		if (!k || k->len == k->room) {
+			k = chunk_create(len, k);
+			if (!k)
+				return -ENOMEM;
+			list_add_tail(&k->node, chunks);
+		}
+		n = min(len, k->room - k->len);
+		memcpy(k->data + k->len, data, n);
+		k->len += n;
+		c->queued += n;
+		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* The place of a request whose turn has not come; conn->lock is held. Return: it, or NULL. */
+static struct parked *parked_find(struct sluice_conn *c, u32 seq, struct list_head **after)
+{
+	struct parked *p;
+
+	list_for_each_entry_reverse(p, &c->parked, node) {
+		if (p->seq == seq)
+			return p;
+		if ((s32)(p->seq - seq) < 0)
+			break;
+	}
+	*after = &p->node;
+	return NULL;
+}
+
+static struct parked *parked_get(struct sluice_conn *c, u32 seq)
+{
+	struct list_head *after;
+	struct parked *p = parked_find(c, seq, &after);
+
+	if (p)
+		return p;
+	p = kmalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN);
+	if (!p)
+		return NULL;
+	p->seq = seq;
+	p->done = false;
+	INIT_LIST_HEAD(&p->chunks);
+	list_add(&p->node, after);
+	return p;
+}
+
+static void parked_free(struct parked *p)
+{
+	list_del(&p->node);
+	kfree(p);
+}
+
+/* The request before has ended: let out what waited for that. conn->lock is held. */
+static bool advance(struct sluice_conn *c)
+{
+	bool moved = false;
+	struct parked *p;
+
+	while ((p = list_first_entry_or_null(&c->parked, struct parked, node))) {
+		bool done = p->done;
+
+		if (p->seq != c->tx_seq)
+			break;
+		list_splice_tail_init(&p->chunks, &c->out);
+		parked_free(p);
+		moved = true;
+		if (!done)
+			break;
+		c->tx_seq++;
+	}
+	return moved;
+}
+
+static int reply(struct sluice_conn *c, u32 seq, const u8 *data, u32 len, bool last)
+{
+	struct list_head *to = &c->out;
+	struct list_head *after;
+	struct parked *p;
+
+	if (c->dead || c->doomed)
+		return -EPIPE;
+	if (c->tcp->unordered ? !last || parked_find(c, seq, &after) : seq != c->tx_seq) {
+		p = parked_get(c, seq);
+		if (!p)
+			return -ENOMEM;
+		to = &p->chunks;
+	}
+	return append(c, to, data, len);
+}
+
+/**
+ * sluice_conn_reply() - take the bytes of a reply, or of a part of one
+ * @req: request of a connection
+ * @ring: whose transmit context sends them after its section, or NULL
+ * @data: bytes; read once
+ * @len: of them
+ * @last: the request ends after this
+ *
+ * Context: section. Return: 0; -EPIPE the connection has ended; -ENOMEM it ends.
+ */
+int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		      bool last)
+{
+	struct sluice_conn *c = req->conn;
+	int err;
+
+	spin_lock(&c->lock);
+	err = reply(c, req->seq, data, len, last);
+	spin_unlock(&c->lock);
+	if (unlikely(err == -ENOMEM))
+		sluice_conn_doom(c, SLUICE_CONN_MEMORY);
+	if (unlikely(err))
+		return err;
+	if (!ring) {
+		sluice_conn_kick(c);
+	} else if (!test_and_set_bit(SLUICE_CONN_DIRTY, &c->flags)) {
+		sluice_conn_get(c);
+		llist_add(&c->dirty, &ring->dirty);
+	}
+	return 0;
+}
+
+/* A request has ended, whatever was sent. Return: whether replies can go out now, or -ENOMEM. */
+static int end(struct sluice_conn *c, u32 seq)
+{
+	struct list_head *after;
+	struct parked *p;
+	bool moved;
+
+	if (c->dead)
+		return 0;
+	if (c->tcp->unordered) {
+		p = parked_find(c, seq, &after);
+		if (p) {
+			list_splice_tail_init(&p->chunks, &c->out);
+			parked_free(p);
+		}
+		WRITE_ONCE(c->tx_seq, c->tx_seq + 1);
+		return !!p;
+	}
+	if (seq != c->tx_seq) {
+		p = parked_get(c, seq);
+		if (!p)
+			return -ENOMEM;
+		p->done = true;
+		return 0;
+	}
+	WRITE_ONCE(c->tx_seq, c->tx_seq + 1);
+	moved = advance(c);
+	return moved;
+}
+
+/**
+ * sluice_conn_req_end() - a request of a connection has ended: let go of its bytes and its turn
+ * @req: request; it refers to no connection if it stays in its stream
+ *
+ * Context: bottom halves disabled; the lock of a ring or group may be held.
+ */
+void sluice_conn_req_end(struct sluice_req *req)
+{
+	struct sluice_conn *c = req->conn;
+	int moved;
+
+	if (!req->borrowed)
+		kvfree(req->bytes);
+	if (!c)
+		return;
+	spin_lock(&c->lock);
+	moved = end(c, req->seq);
+	spin_unlock(&c->lock);
+	if (unlikely(moved < 0))
+		sluice_conn_doom(c, SLUICE_CONN_MEMORY);
+	/*
+	 * tx_seq and out before attention and DIRTY; the reader sets attention before it looks at
+	 * tx_seq, a flush clears DIRTY before it looks at out: one of the two sees the other.
+	 */
+	smp_mb();
+	if ((moved > 0 && !test_bit(SLUICE_CONN_DIRTY, &c->flags)) || READ_ONCE(c->attention))
+		sluice_conn_kick(c);
+	if (!req->borrowed)
+		sluice_conn_put(c);
+}
+
+/**
+ * sluice_conn_flush() - send what a ring's section has left to its connections
+ * @dirty: the ring's list
+ *
+ * Context: process; a ring's tx_lock may be held.
+ */
+void sluice_conn_flush(struct llist_head *dirty)
+{
+	struct sluice_conn *c, *next;
+	struct llist_node *list;
+
+	if (llist_empty(dirty))
+		return;
+	list = llist_reverse_order(llist_del_all(dirty));
+	llist_for_each_entry_safe(c, next, list, dirty) {
+		clear_bit(SLUICE_CONN_DIRTY, &c->flags);
+		smp_mb__after_atomic(); /* pairs with that of sluice_conn_req_end() */
+		sluice_conn_run(c);
+		sluice_conn_put(c);
+	}
+}
+
+/* Let go of @n bytes that the socket has taken. */
+static void consume(struct sluice_conn *c, u32 n)
+{
+	spin_lock_bh(&c->lock);
+	c->queued -= n;
+	spin_unlock_bh(&c->lock);
+	c->sent_bytes += n;
+	c->sent += n;
+	while (!list_empty(&c->sending)) {
+		struct chunk *k = list_first_entry(&c->sending, struct chunk, node);
+
+		if (c->sent < k->len)
+			break;
+		c->sent -= k->len;
+		list_del(&k->node);
+		kfree(k);
+	}
+}
+
+/* Give the socket what it takes now. Return: bytes, or -errno. */
+static int send_some(struct sluice_conn *c)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	u32 skip = c->sent, bytes = 0, n = 0;
+	struct kvec vec[VECTORS];
+	struct chunk *k;
+
+	list_for_each_entry(k, &c->sending, node) {
+		if (n == VECTORS) {
+			msg.msg_flags |= MSG_MORE;
+			break;
+		}
+		vec[n].iov_base = k->data + skip;
+		vec[n].iov_len = k->len - skip;
+		bytes += vec[n++].iov_len;
+		skip = 0;
+	}
+	return kernel_sendmsg_locked(c->sk, &msg, vec, n, bytes);
+}
+
+/**
+ * sluice_conn_send() - send the replies whose turn has come, as far as the socket takes them
+ * @c: its socket lock is held by us as its user
+ *
+ * What is left goes when the socket says that it has room. Context: process.
+ */
+void sluice_conn_send(struct sluice_conn *c)
+{
+	int n;
+
+	for (;;) {
+		spin_lock_bh(&c->lock);
+		list_splice_tail_init(&c->out, &c->sending);
+		spin_unlock_bh(&c->lock);
+		if (list_empty(&c->sending))
+			break;
+		n = send_some(c);
+		if (n <= 0)
+			break;
+		consume(c, n);
+		WRITE_ONCE(c->stalled_since, 0);
+		WRITE_ONCE(c->active, sluice_now());
+	}
+	if (!list_empty(&c->sending) && !c->stalled_since)
+		WRITE_ONCE(c->stalled_since, sluice_now());
+}
+
+/* The connection has ended, dead is set: nobody adds to its lists any more. */
+void sluice_conn_drop_replies(struct sluice_conn *c)
+{
+	struct parked *p, *next;
+
+	list_for_each_entry_safe(p, next, &c->parked, node) {
+		chunks_free(&p->chunks);
+		parked_free(p);
+	}
+	chunks_free(&c->out);
+	chunks_free(&c->sending);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* TCP listeners: options, the listening socket, accepting, and the order of their end. */
+#include <linux/net.h>
+
+#include "tcp.h"
+
+#define SWEEP_MIN_NS (20 * NSEC_PER_MSEC)
+#define SWEEP_MAX_NS NSEC_PER_SEC
+
+static u32 get_u32(struct nlattr *attr, u32 def)
+{
+	return attr ? nla_get_u32(attr) : def;
+}
+
+static u64 get_u64(struct nlattr *attr, u64 def)
+{
+	return attr ? nla_get_u64(attr) : def;
+}
+
+/* How messages are cut, from attributes. Return: 0 or -EINVAL. */
+static int read_framing(struct sluice_tcp *tcp, struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	static const u8 types[] = {
+		[SLUICE_FRAMING_LENGTH] = SLUICE_FRAME_LENGTH,
+		[SLUICE_FRAMING_LINE] = SLUICE_FRAME_LINE,
+		[SLUICE_FRAMING_MEMCACHED] = SLUICE_FRAME_MEMCACHED,
+		[SLUICE_FRAMING_RESP] = SLUICE_FRAME_RESP,
+	};
+	struct sluice_frame *f = &tcp->frame;
+	const char *why;
+
+	tcp->framing = get_u32(tb[SLUICE_A_LISTENER_FRAMING], SLUICE_FRAMING_DATAGRAM);
+	if (tcp->framing == SLUICE_FRAMING_DATAGRAM) {
+		NL_SET_ERR_MSG(extack, "a TCP listener needs a framing: where do messages end?");
+		return -EINVAL;
+	}
+	f->type = types[tcp->framing];
+	f->offset = get_u32(tb[SLUICE_A_LISTENER_FRAME_OFFSET], 0);
+	f->width = get_u32(tb[SLUICE_A_LISTENER_FRAME_WIDTH], 4);
+	f->little = tb[SLUICE_A_LISTENER_FRAME_LITTLE];
+	f->whole = tb[SLUICE_A_LISTENER_FRAME_WHOLE];
+	f->delim = get_u32(tb[SLUICE_A_LISTENER_FRAME_DELIM], '\n');
+	f->max = get_u32(tb[SLUICE_A_LISTENER_MESSAGE_MAX], SLUICE_SLOT_MAX);
+	if (!sluice_frame_check(f, &why))
+		return 0;
+	NL_SET_BAD_ATTR(extack, tb[SLUICE_A_LISTENER_FRAMING]);
+	extack->_msg = why;
+	return -EINVAL;
+}
+
+static void read_options(struct sluice_tcp *tcp, struct nlattr **tb)
+{
+	tcp->unordered = tb[SLUICE_A_LISTENER_UNORDERED];
+	tcp->reuseport = tb[SLUICE_A_LISTENER_REUSEPORT];
+	tcp->backlog = get_u32(tb[SLUICE_A_LISTENER_BACKLOG], 4096);
+	tcp->max_conns = get_u32(tb[SLUICE_A_LISTENER_MAX_CONNS], 65536);
+	tcp->max_per_source = get_u32(tb[SLUICE_A_LISTENER_MAX_PER_SOURCE], 0);
+	tcp->pipeline = get_u32(tb[SLUICE_A_LISTENER_PIPELINE], 256);
+	tcp->send_limit = get_u32(tb[SLUICE_A_LISTENER_SEND_LIMIT], 1 << 20);
+	tcp->idle_ns = get_u64(tb[SLUICE_A_LISTENER_IDLE_NS], 0);
+	tcp->message_ns = get_u64(tb[SLUICE_A_LISTENER_MESSAGE_NS], 30 * NSEC_PER_SEC);
+	tcp->send_ns = get_u64(tb[SLUICE_A_LISTENER_SEND_NS], 30 * NSEC_PER_SEC);
+	tcp->keepalive_ns = get_u64(tb[SLUICE_A_LISTENER_KEEPALIVE_NS], 60 * NSEC_PER_SEC);
+}
+
+static u64 sweep_ns(const struct sluice_tcp *tcp)
+{
+	u64 ns = SWEEP_MAX_NS;
+
+	if (tcp->idle_ns)
+		ns = min(ns, tcp->idle_ns / 4);
+	if (tcp->message_ns)
+		ns = min(ns, tcp->message_ns / 4);
+	if (tcp->send_ns)
+		ns = min(ns, tcp->send_ns / 4);
+	return max_t(u64, ns, SWEEP_MIN_NS);
+}
+
+/* Accept what is there. Ends when nothing is, or the listener goes. */
+static void accept_work(struct work_struct *work)
+{
+	struct sluice_tcp *tcp = container_of(work, struct sluice_tcp, accept_work);
+	struct socket *sock;
+	int err;
+
+	while (!READ_ONCE(tcp->closing)) {
+		err = kernel_accept(tcp->l->sock, &sock, O_NONBLOCK);
+		if (err == -EAGAIN || err == -EINVAL)
+			break;
+		if (err) /* memory, or reset meanwhile: others wait behind it */
+			usleep_range(500, 1000);
+		else
+			sluice_conn_open(tcp, sock);
+		cond_resched();
+	}
+}
+
+/* Somebody waits to be accepted. Context: softirq, under the lock of the socket's wait queue. */
+static int wake_accept(wait_queue_entry_t *wait, unsigned int mode, int flags, void *key)
+{
+	struct sluice_tcp *tcp = container_of(wait, struct sluice_tcp, wait);
+
+	queue_work(sluice_conn_wq, &tcp->accept_work);
+	return 0;
+}
+
+static struct sluice_tcp *tcp_create(struct sluice_listener *l)
+{
+	struct sluice_tcp *tcp = kzalloc(sizeof(*tcp), GFP_KERNEL_ACCOUNT);
+
+	if (!tcp)
+		return NULL;
+	tcp->l = l;
+	spin_lock_init(&tcp->lock);
+	INIT_LIST_HEAD(&tcp->conns);
+	hash_init(tcp->sources);
+	init_waitqueue_head(&tcp->gone);
+	init_waitqueue_func_entry(&tcp->wait, wake_accept);
+	INIT_WORK(&tcp->accept_work, accept_work);
+	INIT_DELAYED_WORK(&tcp->sweep, sluice_conn_sweep);
+	return tcp;
+}
+
+/*
+ * What connections inherit. A message must fit into the receive buffer as a whole: it stays there
+ * until it is complete. Half of the buffer, and what the kernel doubles the value to, is for the
+ * overhead of small segments.
+ */
+static void set_options(const struct sluice_tcp *tcp, struct sock *sk)
+{
+	u32 secs = DIV_ROUND_UP_ULL(tcp->keepalive_ns, NSEC_PER_SEC);
+
+	sock_set_reuseaddr(sk);
+	if (tcp->reuseport)
+		sock_set_reuseport(sk);
+	tcp_sock_set_nodelay(sk);
+	sock_set_rcvbuf(sk, 2 * tcp->frame.max + SZ_64K);
+	if (!secs)
+		return;
+	tcp_sock_set_keepidle(sk, min(secs, 32767U));
+	tcp_sock_set_keepintvl(sk, clamp(secs / 4, 1U, 32767U));
+	sock_set_keepalive(sk);
+}
+
+/**
+ * sluice_tcp_open() - make and bind a listener's socket
+ * @l: listener being made
+ * @tb: its attributes
+ * @extack: why not
+ *
+ * Neither this socket nor those of its connections hold the namespace. Context: may sleep.
+ * Return: 0 or -errno.
+ */
+int sluice_tcp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	struct socket *sock;
+	int err;
+
+	l->tcp = tcp_create(l);
+	if (!l->tcp)
+		return -ENOMEM;
+	read_options(l->tcp, tb);
+	err = read_framing(l->tcp, tb, extack) ?: sluice_bind_address(l, tb, extack);
+	if (err)
+		return err;
+	l->tcp->sweep_jiffies = max(nsecs_to_jiffies(sweep_ns(l->tcp)), 1UL);
+	err = sock_create_kern(l->sn->net, l->addr_len == 4 ? AF_INET : AF_INET6, SOCK_STREAM,
+			       IPPROTO_TCP, &sock);
+	if (err)
+		return err;
+	set_options(l->tcp, sock->sk);
+	err = sluice_bind_device(l, sock, extack) ?: sluice_bind(l, sock, extack);
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
+	sock_hold(sock->sk);
+	l->sk = sock->sk;
+	l->sock = sock;
+	return 0;
+}
+
+/**
+ * sluice_tcp_attach() - listen: connections are opened from now on
+ * @l: complete but for this
+ * @extack: why not
+ *
+ * Context: may sleep. Return: 0 or -errno.
+ */
+int sluice_tcp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	add_wait_queue(sk_sleep(l->sk), &l->tcp->wait);
+	err = kernel_listen(l->sock, l->tcp->backlog);
+	if (!err)
+		return 0;
+	remove_wait_queue(sk_sleep(l->sk), &l->tcp->wait);
+	NL_SET_ERR_MSG(extack, "cannot listen: address and port are taken");
+	return err;
+}
+
+static struct sluice_conn *first_conn(struct sluice_tcp *tcp)
+{
+	struct sluice_conn *c;
+
+	spin_lock_bh(&tcp->lock);
+	c = list_first_entry_or_null(&tcp->conns, struct sluice_conn, node);
+	if (c)
+		sluice_conn_get(c);
+	spin_unlock_bh(&tcp->lock);
+	return c;
+}
+
+/*
+ * Take no further connection and release all. One that another context is releasing at this moment
+ * is left to it: the list is empty when it has done so. May sleep.
+ */
+void sluice_tcp_detach(struct sluice_listener *l)
+{
+	struct sluice_tcp *tcp = l->tcp;
+	struct sluice_conn *c;
+
+	WRITE_ONCE(tcp->closing, true);
+	remove_wait_queue(sk_sleep(l->sk), &tcp->wait);
+	cancel_work_sync(&tcp->accept_work);
+	spin_lock_bh(&tcp->lock); /* a sweep that has begun sees closing, or has queued the next */
+	spin_unlock_bh(&tcp->lock);
+	cancel_delayed_work_sync(&tcp->sweep);
+	while ((c = first_conn(tcp))) {
+		sluice_conn_release(c, SLUICE_CONN_KILLED);
+		sluice_conn_put(c);
+		cond_resched();
+	}
+}
+
+/* Wait until no connection is left; its requests have been cancelled. May sleep. */
+void sluice_tcp_wait(struct sluice_listener *l)
+{
+	struct sluice_tcp *tcp = l->tcp;
+
+	wait_event(tcp->gone, !atomic_read(&tcp->alive));
+	/* whoever counted it down still holds this lock */
+	spin_lock_bh(&tcp->gone.lock);
+	spin_unlock_bh(&tcp->gone.lock);
+}
+
+/* Close the listening socket. May sleep. */
+void sluice_tcp_release(struct sluice_listener *l)
+{
+	if (l->sock)
+		sock_release(l->sock);
+	if (l->sk)
+		sock_put(l->sk);
+	kfree(l->tcp);
+}

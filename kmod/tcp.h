@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the TCP files share: a listener's TCP part, and connections, with who may hold them. */
+#ifndef SLUICE_TCP_H
+#define SLUICE_TCP_H
+
+#include <linux/hashtable.h>
+#include <net/tcp.h>
+
+#include "core/frame.h"
+#include "sluice.h"
+
+#define SLUICE_CONN_COUNTS_N __SLUICE_CONN_COUNT_MAX
+
+/*
+ * The TCP part of a listener.
+ *
+ * accept    an entry in the listening socket's wait queue queues accept_work, which opens the
+ *	     connections. No callback of that socket is replaced: its children would inherit it.
+ * detach    the entry goes, accept_work and sweep end, every connection is released.
+ * wait      until the last connection is freed: its requests were cancelled by the walk over the
+ *	     namespace, and whoever is about to send for it ends in bounded time.
+ */
+struct sluice_tcp {
+	struct sluice_listener *l;
+	struct sluice_frame frame;
+	u32 framing; /* enum sluice_framing */
+	bool unordered;
+	bool reuseport;
+	u32 backlog;
+	u32 max_conns;
+	u32 max_per_source;
+	u32 pipeline;
+	u32 send_limit;
+	u64 idle_ns;
+	u64 message_ns;
+	u64 send_ns;
+	u64 keepalive_ns;
+	wait_queue_entry_t wait;
+	struct work_struct accept_work;
+	struct delayed_work sweep;
+	unsigned long sweep_jiffies;
+	bool closing; /* no further connection, no further sweep */
+
+	spinlock_t lock; /* conns, nconns, sources, next_id */
+	struct list_head conns;
+	u32 nconns;
+	u64 next_id;
+	DECLARE_HASHTABLE(sources, 8);
+
+	atomic_t alive; /* connections not yet freed */
+	wait_queue_head_t gone;
+	atomic64_t count[SLUICE_CONN_COUNTS_N];
+};
+
+/* How many connections come from one address; tcp->lock. */
+struct sluice_source {
+	struct hlist_node node;
+	u8 addr[16];
+	u32 n;
+};
+
+/* Bits of sluice_conn.flags. */
+enum {
+	SLUICE_CONN_DIRTY,    /* on a ring's list of connections to flush */
+	SLUICE_CONN_RELEASED, /* somebody releases it, or has */
+};
+
+/*
+ * A connection.
+ *
+ * Who may hold a reference, and what ends it:
+ *   tcp->conns		until it is released
+ *   a request		until the request ends (sluice_conn_req_end())
+ *   ring->dirty	until the ring's transmit context has flushed it, after its section
+ *   work		while it is queued or runs
+ *   group->paused	until the group has room, is destroyed, or the connection is released
+ * The socket's callbacks hold none: they run under the socket lock, under which a release takes
+ * them away. The last reference frees it and wakes whoever waits to free the listener.
+ *
+ * Life: open; ending (nothing more is read: the client closed its side, broke the framing, or was
+ * idle; requests in flight are answered); closing (all was sent, FIN too: waits for the peer);
+ * released (socket gone, dead is set: requests that end now are cancelled).
+ */
+struct sluice_conn {
+	refcount_t ref;
+	unsigned long flags;
+	struct sluice_tcp *tcp;
+	struct socket *sock; /* owned; the releaser's to close */
+	struct sock *sk;     /* reference */
+	struct work_struct work;
+	struct list_head node; /* tcp->conns */
+	struct sluice_source *source;
+	struct llist_node dirty;
+	u64 id;
+	u64 born;
+	u8 peer[16];
+	u8 addr[16];
+	u8 alen; /* of both: 4 or 16 */
+	u16 peer_port;
+	u16 port;
+	u32 flow; /* hash of the above */
+	void (*saved_data_ready)(struct sock *sk);
+	void (*saved_state_change)(struct sock *sk);
+	void (*saved_write_space)(struct sock *sk);
+
+	/* the reader; socket lock */
+	struct task_struct *runner; /* who holds the socket lock as its user and is one of us */
+	struct sluice_frame_state frame;
+	u32 fed;	  /* bytes of the current message the framer has seen */
+	u32 need;	  /* its length, 0: not known yet */
+	u32 rx_seq;	  /* number of the next request */
+	bool reading;
+	bool more; /* it stopped with bytes left that may be messages */
+	bool ending;
+	bool closing;
+	u64 active;	   /* when its last byte came or went */
+	u64 message_since; /* the first byte of a message that is not complete; 0: none */
+	u64 stalled_since; /* the client has taken nothing since; 0: nothing waits for it */
+	u64 closing_since;
+	u64 received_bytes;
+	u64 sent_bytes;
+	u64 requests;
+	struct list_head sending; /* chunks, the first from @sent on */
+	u32 sent;
+	enum sluice_conn_count why; /* how it ends; ACCEPTED: not yet known */
+
+	/* waiting for room in a group; paused_lock */
+	struct list_head paused_node;
+	struct sluice_group *paused_on;
+
+	/* replies; lock */
+	spinlock_t lock;
+	bool dead;
+	/* the reader waits for a request to end: set by it, looked at after tx_seq has moved */
+	bool attention;
+	enum sluice_conn_count doomed; /* to be released for this; ACCEPTED: no */
+	u32 tx_seq;		       /* ordered: whose reply goes next; else how many ended */
+	u32 queued;		       /* bytes in the three lists of chunks */
+	struct list_head parked;       /* by seq: replies whose turn has not come */
+	struct list_head out;	       /* chunks */
+};
+
+/* conn.c */
+void sluice_conn_open(struct sluice_tcp *tcp, struct socket *sock);
+void sluice_conn_get(struct sluice_conn *c);
+void sluice_conn_put(struct sluice_conn *c);
+void sluice_conn_kick(struct sluice_conn *c);
+void sluice_conn_run(struct sluice_conn *c);
+void sluice_conn_doom(struct sluice_conn *c, enum sluice_conn_count why);
+void sluice_conn_release(struct sluice_conn *c, enum sluice_conn_count why);
+void sluice_conn_sweep(struct work_struct *work);
+void sluice_conn_count(struct sluice_tcp *tcp, enum sluice_conn_count what);
+u32 sluice_conn_in_flight(const struct sluice_conn *c);
+
+/* conn_rx.c */
+void sluice_conn_read(struct sluice_conn *c, gfp_t gfp);
+void sluice_conn_unpause(struct sluice_conn *c);
+
+/* conn_tx.c */
+void sluice_conn_send(struct sluice_conn *c);
+void sluice_conn_drop_replies(struct sluice_conn *c);
+
+extern struct workqueue_struct *sluice_conn_wq;
+
+#endif /* SLUICE_TCP_H */
