@@ -44,13 +44,29 @@ static void parse(const char *host, const char *port)
 	}
 }
 
-static int dial(void)
+/* Return: a socket; -1: the other side ended the connection before this one knew that it was open. */
+static int try_dial(void)
 {
 	int fd = socket(addr.ss_family, SOCK_STREAM, 0), one = 1;
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, addr_len))
-		die("connect");
+	if (fd < 0)
+		die("socket");
+	if (connect(fd, (struct sockaddr *)&addr, addr_len)) {
+		if (errno != ECONNRESET)
+			die("connect");
+		close(fd);
+		return -1;
+	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+static int dial(void)
+{
+	int fd = try_dial();
+
+	if (fd < 0)
+		die("connect");
 	return fd;
 }
 
@@ -233,10 +249,12 @@ static int cmd_open(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &lim);
 	p = calloc(count, sizeof(*p));
 	for (i = 0; i < count; i++) {
-		p[i].fd = dial();
+		p[i].fd = try_dial();
 		p[i].events = POLLIN;
+		refused += p[i].fd < 0;
 	}
 	printf("open %d\n", count);
+	printf("ended %d\n", refused);
 	while (refused < count) {
 		if (poll(p, count, -1) < 0)
 			break;

@@ -9,9 +9,7 @@ for crash in reissue requeue reject; do
 		sl group add g steer hash crash $crash no-consumer hold 1h
 		sl listener add l tcp 0.0.0.0:7000 framing line default group g reject-reply 'text:LOST\n'
 		consumer /tmp/c g $mode 2048 64
-		tcp 10.7.0.1 7000 raw half 'a\nb\nc\n' >/tmp/raw 2>&1 &
-		client=$!
-		consumers="$consumers $client"
+		client /tmp/raw 10.7.0.1 7000 raw half 'a\nb\nc\n'
 		until_true 20 number 3 outcome in_flight
 		[ $mode = idle ] || until_true 20 grep -q held /tmp/c
 		kill -KILL "$consumer"
@@ -35,9 +33,7 @@ sl listener add l tcp 0.0.0.0:7000 framing length default group g
 consumer /tmp/c1 g echo
 first=$consumer
 consumer /tmp/c2 g echo
-tcp 10.7.0.1 7000 echo 20000 40 >/tmp/e 2>&1 &
-client=$!
-consumers="$consumers $client"
+client /tmp/e 10.7.0.1 7000 echo 20000 40
 until_true 30 sh -c "[ \$(ip netns exec srv sluice -j stats listener | tr -s ',{}' '\n' | sed -n 's/.*\"answered\": *//p' | head -n 1) -gt 1000 ]"
 kill -KILL "$first"
 wait "$client"
@@ -46,15 +42,13 @@ ledger "killed under load"
 
 consumer /tmp/c g hold
 for _ in 1 2 3; do
-	tcp 10.7.0.1 7000 abort 10 30 wait >/dev/null 2>&1 &
-	consumers="$consumers $!"
+	client /dev/null 10.7.0.1 7000 abort 10 30 wait
 done
 until_true 20 sh -c "[ \$(ip netns exec srv sluice -j stats listener | tr -s ',{}' '\n' | sed -n 's/.*\"in_flight\": *//p' | head -n 1) -gt 0 ]"
 check "a listener with requests in rings goes" sl listener del l
 check "ledger closed after it" sl check
 sl listener add l tcp 0.0.0.0:7000 framing length default group g
-tcp 10.7.0.1 7000 open 50 >/tmp/open 2>&1 &
-consumers="$consumers $!"
+client /tmp/open 10.7.0.1 7000 open 50
 until_true 20 grep -q '^open' /tmp/open
 check "a namespace with open connections goes" sh -c "ip netns del srv"
 check "their clients see the end" until_true 60 grep -q '^ended 50' /tmp/open

@@ -39,9 +39,7 @@ check "idle counts" counts 1 conns idle
 ledger "times"
 
 fresh max-conns 3
-tcp 10.7.0.1 7000 open 5 >/tmp/open 2>&1 &
-open=$!
-consumers="$consumers $open"
+client /tmp/open 10.7.0.1 7000 open 5
 check "connections over the listener's limit are reset" until_true 20 grep -q '^ended 2' /tmp/open
 check "refused_limit counts" counts 2 conns refused_limit
 check "conn show lists the others" sh -c "ip netns exec srv sluice conn show | grep -c '^conn ' | grep -qx 3"
@@ -50,20 +48,16 @@ check "conn kill ends one" sl conn kill "$id"
 check "its client sees it" until_true 20 grep -q '^ended 3' /tmp/open
 check "killed counts" counts 1 conns killed
 check "and it is gone" sh -c "! ip netns exec srv sluice conn kill $id"
-kill -KILL "$open"
-wait "$open" 2>/dev/null
+stop_client
 check "a process that ends closes its connections" counts 0 conns conns
 ledger "limits"
 
 fresh max-per-source 2
-tcp 10.7.0.1 7000 open 3 >/tmp/open 2>&1 &
-open=$!
-consumers="$consumers $open"
+client /tmp/open 10.7.0.1 7000 open 3
 check "connections over the limit of one address are reset" until_true 20 grep -q '^ended 1' /tmp/open
 check "refused_source counts" counts 1 conns refused_source
 ip -n cli addr add 10.7.0.3/24 dev c0
-kill -KILL "$open"
-wait "$open" 2>/dev/null
+stop_client
 counts 0 conns conns
 check "the address may open others when its own have ended" sh -c "ip netns exec cli ./tcp_client 10.7.0.1 7000 raw half 'x\n' | grep -qx x"
 ledger "limit of one address"

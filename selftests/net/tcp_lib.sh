@@ -6,6 +6,21 @@
 
 tcp() { cli ./tcp_client "$@"; }
 
+# client FILE ARGS...: start a tcp_client; its output goes to FILE; its pid to $client
+client() {
+	local out=$1
+	shift
+	ip netns exec cli ./tcp_client "$@" >"$out" 2>&1 &
+	client=$!
+	consumers="$consumers $client"
+}
+
+# stop_client: kill the client that was started last
+stop_client() {
+	kill -KILL "$client" 2>/dev/null
+	wait "$client" 2>/dev/null
+}
+
 # conns NAME: a connection count of all listeners
 conns() {
 	sl -j listener show | tr -s ',{}' '\n' | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" | awk '{ s += $1 } END { print s + 0 }'

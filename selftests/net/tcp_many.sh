@@ -14,9 +14,7 @@ sl group add g steer hash
 sl listener add l tcp 0.0.0.0:7000 framing length default group g
 consumer /tmp/c g echo
 before=$(kernel_kib)
-tcp 10.7.0.1 7000 open $count >/tmp/open 2>&1 &
-open=$!
-consumers="$consumers $open"
+client /tmp/open 10.7.0.1 7000 open $count
 check "$count connections" until_true 300 grep -q "^open $count" /tmp/open
 check "all are open" until_true 60 number $count conns conns
 after=$(kernel_kib)

@@ -20,11 +20,10 @@ net_up
 for steer in hash fifo; do
 	fresh steer $steer window 2 backlog 3 no-consumer hold 1h
 	sl listener add l tcp 0.0.0.0:7000 framing length default group g
-	tcp 10.7.0.1 7000 echo 300 40 >/tmp/e1 2>&1 &
-	one=$!
-	tcp 10.7.0.1 7000 echo 300 40 >/tmp/e2 2>&1 &
-	two=$!
-	consumers="$consumers $one $two"
+	client /tmp/e1 10.7.0.1 7000 echo 300 40
+	one=$client
+	client /tmp/e2 10.7.0.1 7000 echo 300 40
+	two=$client
 	check "$steer: no consumer, a full backlog: the streams are paused" until_true 20 sh -c "ip netns exec srv sluice conn show | grep -c 'state paused' | grep -qx 2"
 	check "$steer: no more is in flight than the backlog holds" [ "$(outcome in_flight)" -eq 3 ]
 	check "$steer: ledger closed while paused" sl check
@@ -41,22 +40,17 @@ done
 fresh steer hash no-consumer hold 1h
 sl listener add l tcp 0.0.0.0:7000 framing length default group g pipeline 4
 consumer /tmp/c g hold 4096 64
-tcp 10.7.0.1 7000 abort 20 40 wait >/tmp/a 2>&1 &
-open=$!
-consumers="$consumers $open"
+client /tmp/a 10.7.0.1 7000 abort 20 40 wait
 check "no more of a connection is in flight than its pipeline" until_true 20 sh -c "ip netns exec srv sluice conn show | grep -q 'state held'"
 check "which is 4" [ "$(outcome in_flight)" -eq 4 ]
-kill -KILL "$open"
-wait "$open" 2>/dev/null
+stop_client
 check "what waited for it goes with it" counts 0 outcome in_flight
 ledger "pipeline"
 
 fresh steer hash
 sl listener add l tcp 0.0.0.0:7000 framing length default group g send-limit 64K send-timeout 1s
 consumer /tmp/c g echo 4096 64
-tcp 10.7.0.1 7000 deaf 4000 >/tmp/deaf 2>&1 &
-open=$!
-consumers="$consumers $open"
+client /tmp/deaf 10.7.0.1 7000 deaf 4000
 check "a client that does not read stops being read" until_true 60 grep -q '^blocked' /tmp/deaf
 check "what waits for it is bounded" sh -c "ip netns exec srv sluice -j conn show | tr -s ',{}' '\n' | sed -n 's/.*\"queued-bytes\": *//p' | awk '{ exit \$1 > 65536 + 256 * 4000 }'"
 check "others are served meanwhile" tcp 10.7.0.1 7000 echo 50 40

@@ -82,33 +82,6 @@ static uint32_t wall_seconds(void)
 
 /* ---- responses ---- */
 
-/* Datagrams, or parts of a stream, that a response takes. */
-static uint32_t part_count(const struct exchange *x)
-{
-	const size_t len = x->session.out.len;
-
-	return x->stream ? (len + KV_UDP_DATAGRAM - 1) / KV_UDP_DATAGRAM : kv_udp_count(len);
-}
-
-static uint32_t part_size(const struct exchange *x, uint32_t i)
-{
-	const size_t len = x->session.out.len, at = (size_t)i * KV_UDP_DATAGRAM;
-
-	if (!x->stream)
-		return kv_udp_size(len, i);
-	return len - at < KV_UDP_DATAGRAM ? len - at : KV_UDP_DATAGRAM;
-}
-
-static void part_write(const struct exchange *x, uint8_t *to, uint32_t i)
-{
-	const struct kv_buf *out = &x->session.out;
-
-	if (x->stream)
-		memcpy(to, out->data + (size_t)i * KV_UDP_DATAGRAM, part_size(x, i));
-	else
-		kv_udp_write(to, x->id, out->data, out->len, i);
-}
-
 static void release(struct exchange *x)
 {
 	struct kv_worker *w = x->worker;
