@@ -40,18 +40,6 @@ wait "$client"
 check "killed in the middle of a pipelined run: all replies, in order, on the same connection" [ $? -eq 0 ]
 ledger "killed under load"
 
-consumer /tmp/c g hold
-for _ in 1 2 3; do
-	client /dev/null 10.7.0.1 7000 abort 10 30 wait
-done
-until_true 20 sh -c "[ \$(ip netns exec srv sluice -j stats listener | tr -s ',{}' '\n' | sed -n 's/.*\"in_flight\": *//p' | head -n 1) -gt 0 ]"
-check "a listener with requests in rings goes" sl listener del l
-check "ledger closed after it" sl check
-sl listener add l tcp 0.0.0.0:7000 framing length default group g
-client /tmp/open 10.7.0.1 7000 open 50
-until_true 20 grep -q '^open' /tmp/open
-check "a namespace with open connections goes" sh -c "ip netns del srv"
-check "their clients see the end" until_true 60 grep -q '^ended 50' /tmp/open
 cleanup
 check "unload" until_true 20 rmmod sluice
 done_testing
