@@ -16,12 +16,16 @@ ip link set lo up
 ip link set server0 up
 ip -n client link set client0 up
 
-say "sluice apply: one group of rings that steers by key, one listener with rules and a reply for the refused"
+say "sluice apply: one group of rings that steers by key; a UDP listener with rules and a reply for the refused, a TCP listener"
 cat >/tmp/sluice.conf <<'CONF'
 group cache steer hash key token 8 1 backlog 1024 no-consumer hold 1s crash requeue owner nobody
 listener front udp 0.0.0.0:11211 default group cache reject-reply "text:........SERVER_ERROR busy\r\n" copy 8 {
 	rule 10 token 8 0 = get,gets,gat,gats group cache class get
 	rule 20 order 1 token 8 0 = set,add,replace,append,prepend,cas group cache class store prio 1
+}
+listener stream tcp 0.0.0.0:11211 framing memcached default group cache reject-reply "text:SERVER_ERROR busy\r\n" {
+	rule 10 token 0 0 = get,gets,gat,gats group cache class get
+	rule 20 order 1 token 0 0 = set,add,replace,append,prepend,cas group cache class store prio 1
 }
 CONF
 cat /tmp/sluice.conf
@@ -52,6 +56,13 @@ ip netns exec client timeout 60 memcaslap -s 10.8.0.1:11211 --udp -T 1 -c 4 -x 2
 for zero in get_misses verify_misses verify_failed packet_drop; do
 	grep -q "^$zero: 0\$" /tmp/slap
 done
+
+say "the same over TCP: connections of the kernel, messages cut in their streams, replies in order"
+ip netns exec client timeout 60 memcaslap -s 10.8.0.1:11211 -T 1 -c 4 -x 1000 -v 1.0 | tee /tmp/slap | grep .
+for zero in get_misses verify_misses verify_failed; do
+	grep -q "^$zero: 0\$" /tmp/slap
+done
+sluice listener show stream
 
 say "sluice-load: ${RATE:-600} requests a second, 90 % gets, at their scheduled times, for ${DURATION:-10} s"
 ip netns exec client sluice-load --target 10.8.0.1:11211 --protocol memcached --keys 1000 --get-ratio 0.9 \

@@ -177,7 +177,7 @@ static int send_response(struct exchange *x)
 	if (err == -ENOENT) {
 		/* No reply slots, or too small ones: known before the first piece, so a short text can replace it. */
 		kv_buf_cut(out, 0);
-		kv_buf_str(out, x->worker->dialect->no_slots);
+		kv_buf_str(out, x->session.dialect->no_slots);
 		x->next_piece = 0;
 		return piece_size(x, 0) > x->req.room || piece_count(x) > 1 ? send_nothing(x) : send_response(x);
 	}
@@ -189,7 +189,7 @@ static void finish(struct exchange *x)
 	struct kv_worker *w = x->worker;
 
 	if (x->session.incomplete)
-		kv_buf_str(&x->session.out, x->framed ? INCOMPLETE : x->worker->dialect->incomplete);
+		kv_buf_str(&x->session.out, x->framed ? INCOMPLETE : x->session.dialect->incomplete);
 	x->next_piece = 0;
 	/* Without a ring the request went with the one that it came in. */
 	if (!w->ring || send_response(x) != -EAGAIN) {
@@ -252,6 +252,12 @@ static struct exchange *exchange_get(struct kv_worker *w)
 	return x;
 }
 
+/* No command of memcached's begins with an asterisk, and every request of Redis's clients does. */
+static const struct kv_dialect *dialect_of(const struct kv_worker *w, const struct sluice_request *req)
+{
+	return req->conn && req->len && *(const char *)req->data == '*' ? &kv_resp : w->dialect;
+}
+
 static void serve_one(struct kv_worker *w, const struct sluice_request *req)
 {
 	bool framed = !req->conn && w->dialect == &kv_text, short_frame = framed && req->len < KV_UDP_HEADER;
@@ -270,6 +276,7 @@ static void serve_one(struct kv_worker *w, const struct sluice_request *req)
 	x->req = *req;
 	x->framed = framed;
 	x->id = framed ? kv_udp_get(data) : 0;
+	x->session.dialect = dialect_of(w, req);
 	kv_session_start(&x->session, (const char *)data + skip, req->len - skip);
 	if (framed && kv_udp_get(data + 4) != 1) {
 		w->malformed++;
