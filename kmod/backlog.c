@@ -144,9 +144,9 @@ static bool make_room(struct sluice_group *g, struct sluice_backlog *b, struct s
 }
 
 /*
- * A limit is reached. A message of a connection can stay in its stream and takes nobody's place; one
- * that comes back from a ring is owed an answer, and there are no more of these than slots. Return:
- * whether @req may wait; it is charged then.
+ * A limit is reached. A message of a connection can stay in its stream and takes nobody's place;
+ * one that comes back from a ring is owed an answer, and there are no more of these than slots.
+ * Return: whether @req may wait; it is charged then.
  */
 static bool over_limit(struct sluice_group *g, struct sluice_backlog *b, struct sluice_req *req,
 		       struct sluice_refused *out)
