@@ -42,17 +42,6 @@ void sluice_routes_flush(struct sluice_routes *r)
 	}
 }
 
-static bool same_peer(const struct sluice_peer *a, const struct sluice_peer *b)
-{
-	if (a->sport != b->sport || a->dport != b->dport || a->ifindex != b->ifindex ||
-	    a->v6 != b->v6)
-		return false;
-	if (a->v6)
-		return ipv6_addr_equal(&a->a6.saddr, &b->a6.saddr) &&
-		       ipv6_addr_equal(&a->a6.daddr, &b->a6.daddr);
-	return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
-}
-
 static u32 route_index(const struct sluice_peer *p)
 {
 	u32 addr = p->v6 ? (__force u32)p->a6.daddr.s6_addr32[3] : (__force u32)p->v4.daddr;
@@ -147,7 +136,7 @@ static noinline struct dst_entry *route_fill(struct sluice_listener *l,
 	if (IS_ERR(dst))
 		return dst;
 	/* an address that the route chose is chosen anew each time */
-	*ref = !same_peer(&key, p);
+	*ref = !sluice_peer_same(&key, p);
 	if (*ref)
 		return dst;
 	dst_release(routes->entry[i].dst);
@@ -176,7 +165,8 @@ struct dst_entry *sluice_route_get(struct sluice_listener *l, struct sluice_rout
 	i = route_index(p);
 	dst = routes->entry[i].dst;
 	*ref = false;
-	if (likely(dst && routes->entry[i].mark == mark && same_peer(&routes->entry[i].key, p) &&
+	if (likely(dst && routes->entry[i].mark == mark &&
+		   sluice_peer_same(&routes->entry[i].key, p) &&
 		   dst_check(dst, routes->entry[i].cookie)))
 		return dst;
 	return route_fill(l, routes, i, mark, p, ref);

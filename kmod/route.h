@@ -5,6 +5,7 @@
 
 #include <linux/in6.h>
 #include <net/dst.h>
+#include <net/ipv6.h>
 
 struct sluice_listener;
 struct sluice_routes;
@@ -29,6 +30,17 @@ struct sluice_peer {
 	__be16 dport;
 	u32 ifindex;
 };
+
+static inline bool sluice_peer_same(const struct sluice_peer *a, const struct sluice_peer *b)
+{
+	if (a->sport != b->sport || a->dport != b->dport || a->ifindex != b->ifindex ||
+	    a->v6 != b->v6)
+		return false;
+	if (a->v6)
+		return ipv6_addr_equal(&a->a6.saddr, &b->a6.saddr) &&
+		       ipv6_addr_equal(&a->a6.daddr, &b->a6.daddr);
+	return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
+}
 
 struct dst_entry *sluice_route_get(struct sluice_listener *l, struct sluice_routes *routes,
 				   struct sluice_peer *p, bool *ref);

@@ -8,14 +8,14 @@
 #include <linux/btf_ids.h>
 #include <linux/etherdevice.h>
 #include <linux/hashtable.h>
+#include <linux/if_arp.h>
 #include <linux/if_vlan.h>
-#include <linux/inetdevice.h>
 #include <linux/rtnetlink.h>
-#include <net/addrconf.h>
-#include <net/ip.h>
 #include <uapi/linux/sluice_bpf.h>
 
 #include "xdp.h"
+
+enum { FIT_BOTH = 1, FIT_WILDCARD, FIT_ADDRESS };
 
 static DEFINE_HASHTABLE(ports, 6); /* RCU; changed under RTNL */
 static LIST_HEAD(all);		   /* struct sluice_xdp with a device; RTNL */
@@ -36,72 +36,62 @@ static u32 bucket(u16 dport)
 	return dport % SLUICE_XDP_BUCKETS;
 }
 
-/* Is the frame for the listener's address? What a wildcard does not name must be the host's. */
-static bool address_fits(const struct sluice_listener *l, const struct net_device *dev,
-			 const u8 *l3, u8 family)
+/* Addresses of a frame: the source, the destination behind it. */
+static const u8 *addresses(const u8 *data, const struct sluice_packet *p)
 {
-	struct in6_addr d6;
-	__be32 d4;
-
-	if (family == 4) {
-		memcpy(&d4, l3 + 16, 4);
-		if (l->addr_len == 4 && memchr_inv(l->addr, 0, 4))
-			return !memcmp(l->addr, &d4, 4);
-		if (l->addr_len == 16 && (l->v6only || memchr_inv(l->addr, 0, 16)))
-			return false;
-		return __ip_dev_find(dev_net(dev), d4, false);
-	}
-	if (l->addr_len == 4)
-		return false;
-	memcpy(&d6, l3 + 24, sizeof(d6));
-	if (memchr_inv(l->addr, 0, 16))
-		return !memcmp(l->addr, &d6, 16);
-#if IS_ENABLED(CONFIG_IPV6)
-	return ipv6_chk_addr(dev_net(dev), &d6, dev, 0);
-#else
-	return false;
-#endif
+	return data + p->l3 + (p->family == 4 ? 12 : 8);
 }
 
-static struct sluice_xdp *find(const struct sluice_xdp_port *port, const u8 *data,
-			       const struct sluice_packet *p)
+/*
+ * How well a frame's destination fits a listener, as with sockets: its very address, a wildcard of
+ * its family, one of both. 0: not at all.
+ */
+static u32 fit(const struct sluice_listener *l, const u8 *daddr, u8 family)
 {
+	u32 len = family == 4 ? 4 : 16;
+
+	if (l->addr_len == len) {
+		if (!memcmp(l->addr, daddr, len))
+			return FIT_ADDRESS;
+		return memchr_inv(l->addr, 0, len) ? 0 : FIT_WILDCARD;
+	}
+	return family == 4 && !l->v6only && !memchr_inv(l->addr, 0, 16) ? FIT_BOTH : 0;
+}
+
+/* The listener that a frame is for. What a wildcard does not name must be the host's. */
+static struct sluice_xdp *find(const struct sluice_xdp_port *port, const u8 *data,
+			       const struct sluice_packet *p, u8 *hosts)
+{
+	const u8 *addr = addresses(data, p), *daddr = addr + (p->family == 4 ? 4 : 16);
+	struct sluice_xdp *x, *best = NULL;
 	const struct net_device *dev;
-	struct sluice_xdp *x;
+	u32 how, most = 0;
+	u8 found;
 
 	hlist_for_each_entry_rcu(x, &port->listeners[bucket(p->dport)], node) {
 		if (x->listener->port != p->dport || x->tag != p->tag)
 			continue;
+		how = fit(x->listener, daddr, p->family);
 		dev = rcu_dereference_bh(x->dev);
-		if (dev && address_fits(x->listener, dev, data + p->l3, p->family))
-			return x;
+		if (how <= most || !dev)
+			continue;
+		found = sluice_xdp_hosts(x, dev, addr, p->family);
+		if (how != FIT_ADDRESS && !(found & SLUICE_XDP_HOSTS_OURS))
+			continue;
+		best = x;
+		most = how;
+		*hosts = found;
 	}
-	return NULL;
+	return best;
 }
 
 /* One sender, and this host alone as receiver: what a reply can be turned round from. */
 static bool host_to_host(const struct net_device *dev, const u8 *data,
-			 const struct sluice_packet *p)
+			 const struct sluice_packet *p, u8 hosts)
 {
-	const u8 *l3 = data + p->l3;
-	struct in6_addr s6, d6;
-	__be32 s4, d4;
-
-	if (!ether_addr_equal(data, dev->dev_addr) || is_multicast_ether_addr(data + ETH_ALEN) ||
-	    !p->sport)
-		return false;
-	if (p->family == 4) {
-		memcpy(&s4, l3 + 12, 4);
-		memcpy(&d4, l3 + 16, 4);
-		return !ipv4_is_multicast(s4) && !ipv4_is_lbcast(s4) && !ipv4_is_zeronet(s4) &&
-		       !ipv4_is_loopback(s4) && !ipv4_is_multicast(d4) && !ipv4_is_lbcast(d4) &&
-		       !ipv4_is_loopback(d4) && s4 != d4;
-	}
-	memcpy(&s6, l3 + 8, sizeof(s6));
-	memcpy(&d6, l3 + 24, sizeof(d6));
-	return !ipv6_addr_is_multicast(&s6) && !ipv6_addr_any(&s6) && !ipv6_addr_loopback(&s6) &&
-	       !ipv6_addr_v4mapped(&s6) && !ipv6_addr_is_multicast(&d6) &&
-	       !ipv6_addr_loopback(&d6) && !ipv6_addr_equal(&s6, &d6);
+	return (hosts & SLUICE_XDP_HOSTS_CLEAN) && p->sport &&
+	       ether_addr_equal_unaligned(data, dev->dev_addr) &&
+	       !is_multicast_ether_addr(data + ETH_ALEN);
 }
 
 /*
@@ -137,10 +127,7 @@ static bool take(struct sluice_listener *l, const struct net_device *dev,
 		.ifindex = dev->ifindex,
 	};
 
-	if (p->family == 4)
-		memcpy(msg.saddr, xdp->data + p->l3 + 12, 4);
-	else
-		memcpy(msg.saddr, xdp->data + p->l3 + 8, 16);
+	memcpy(msg.saddr, addresses(xdp->data, p), p->family == 4 ? 4 : 16);
 	return sluice_ingress(l, &msg, &req);
 }
 
@@ -162,6 +149,7 @@ static int offer(struct xdp_buff *xdp, struct sluice_xdp_opts *opts)
 	const struct net_device *dev;
 	struct sluice_packet p;
 	struct sluice_xdp *x;
+	u8 hosts;
 	int kind;
 
 	opts->passed = 0;
@@ -170,11 +158,11 @@ static int offer(struct xdp_buff *xdp, struct sluice_xdp_opts *opts)
 	kind = sluice_packet_parse(xdp->data, xdp->data_end - xdp->data, &p);
 	if (unlikely(kind))
 		return pass(port, opts, kind - 1);
-	x = find(port, xdp->data, &p);
+	x = find(port, xdp->data, &p, &hosts);
 	if (unlikely(!x))
 		return pass(port, opts, SLUICE_XDP_PASS_OTHER);
 	dev = rcu_dereference_bh(x->dev);
-	if (unlikely(!dev || !host_to_host(dev, xdp->data, &p)))
+	if (unlikely(!dev || !host_to_host(dev, xdp->data, &p, hosts)))
 		return pass(port, opts, SLUICE_XDP_PASS_HOST);
 	if (unlikely(!sluice_packet_sum_ok(xdp->data, &p, may_be_partial(xdp))))
 		return pass(port, opts, SLUICE_XDP_PASS_CHECKSUM);
@@ -271,13 +259,14 @@ static struct sluice_xdp_port *port_get(struct net_device *dev)
 	return port;
 }
 
-static void port_count(const struct sluice_xdp_port *port, u64 *passed)
+/* Add to, or take from, a listener's counts what its device has left to the stack so far. */
+static void port_count(const struct sluice_xdp_port *port, u64 *passed, s64 sign)
 {
 	int cpu, i;
 
 	for_each_possible_cpu(cpu)
 		for (i = 0; i < __SLUICE_XDP_PASS_MAX; i++)
-			passed[i] += READ_ONCE(per_cpu_ptr(port->passed, cpu)[i]);
+			passed[i] += sign * READ_ONCE(per_cpu_ptr(port->passed, cpu)[i]);
 }
 
 /* Take a listener off its device. RTNL. Returns when no section sees the two together. */
@@ -296,7 +285,7 @@ static void unbind(struct sluice_xdp *x)
 	if (!--port->users)
 		hash_del_rcu(&port->node);
 	synchronize_net();
-	port_count(port, x->passed);
+	port_count(port, x->passed, 1);
 	dev_put(dev);
 	if (port->users)
 		return;
@@ -324,6 +313,11 @@ static struct net_device *resolve(struct net_device *dev, u32 *tag, struct netli
 	if (is_vlan_dev(dev)) {
 		lower = vlan_dev_real_dev(dev);
 		*tag = sluice_packet_tag(ntohs(vlan_dev_vlan_proto(dev)), vlan_dev_vlan_id(dev));
+	}
+	if (netif_is_lag_master(lower)) {
+		NL_SET_ERR_MSG(extack,
+			       "frames of a bond or team arrive at its members: XDP does not see them here");
+		return ERR_PTR(-EOPNOTSUPP);
 	}
 	if (is_vlan_dev(lower)) {
 		NL_SET_ERR_MSG(extack, "a VLAN inside a VLAN: only one tag is understood");
@@ -358,8 +352,9 @@ static int bind(struct sluice_xdp *x, struct net_device *dev, struct netlink_ext
 	if (!port)
 		return -ENOMEM;
 	dev_hold(dev);
+	port_count(port, x->passed, -1);
 	strscpy(x->ifname, dev->name, sizeof(x->ifname));
-	l->ifindex = dev->ifindex;
+	WRITE_ONCE(l->ifindex, dev->ifindex);
 	WRITE_ONCE(l->closed, false);
 	rcu_assign_pointer(x->dev, dev);
 	rcu_assign_pointer(x->port, port);
@@ -407,7 +402,7 @@ void sluice_xdp_release(struct sluice_listener *l)
 	l->xdp = NULL;
 }
 
-/* How many frames its device left to the stack, by enum sluice_xdp_pass. Takes RTNL. */
+/* How many frames its device left to the stack meanwhile, by enum sluice_xdp_pass. Takes RTNL. */
 void sluice_xdp_counts(const struct sluice_listener *l, u64 *passed)
 {
 	const struct sluice_xdp_port *port;
@@ -416,7 +411,7 @@ void sluice_xdp_counts(const struct sluice_listener *l, u64 *passed)
 	memcpy(passed, l->xdp->passed, sizeof(l->xdp->passed));
 	port = rtnl_dereference(l->xdp->port);
 	if (port)
-		port_count(port, passed);
+		port_count(port, passed, 1);
 	rtnl_unlock();
 }
 
@@ -440,17 +435,42 @@ static void device_gone(struct net_device *dev)
 	}
 }
 
-static void device_came(struct net_device *dev)
+/* Is @dev, or lies on @lower, the device that an idle listener waits for? */
+static struct net_device *awaited(const struct sluice_xdp *x, const struct net_device *came)
+{
+	struct net_device *dev = __dev_get_by_name(x->listener->sn->net, x->ifname);
+
+	if (!dev || dev->reg_state != NETREG_REGISTERED)
+		return NULL;
+	if (dev != came && !(is_vlan_dev(dev) && vlan_dev_real_dev(dev) == came))
+		return NULL;
+	return dev;
+}
+
+static void device_came(struct net_device *came)
 {
 	struct sluice_xdp *x, *next;
+	struct net_device *dev;
 
 	list_for_each_entry_safe(x, next, &gone, list) {
-		if (!net_eq(x->listener->sn->net, dev_net(dev)) || strcmp(x->ifname, dev->name))
+		dev = awaited(x, came);
+		if (!dev)
 			continue;
 		list_del_init(&x->list);
 		if (bind(x, dev, NULL))
 			list_add(&x->list, &gone);
 	}
+}
+
+/* Listeners stay with a device that gets another name; it may be the name that others wait for. */
+static void device_renamed(struct net_device *dev)
+{
+	struct sluice_xdp *x;
+
+	list_for_each_entry(x, &all, list)
+		if (rtnl_dereference(x->dev) == dev)
+			strscpy(x->ifname, dev->name, sizeof(x->ifname));
+	device_came(dev);
 }
 
 static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -461,6 +481,8 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 		device_gone(dev);
 	else if (event == NETDEV_REGISTER)
 		device_came(dev);
+	else if (event == NETDEV_CHANGENAME)
+		device_renamed(dev);
 	return NOTIFY_DONE;
 }
 

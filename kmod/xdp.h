@@ -25,8 +25,18 @@ struct sluice_xdp_port {
 	u64 __percpu *passed; /* by enum sluice_xdp_pass */
 };
 
-/* Ways back that were found good this very tick, and routes that were found good lately. */
+/* What was found out about peers this very tick, and routes that were found good lately. */
 struct sluice_xdp_ways;
+
+/* The destination is this host's; the sender is one other machine, and the destination one host. */
+#define SLUICE_XDP_HOSTS_OURS  1
+#define SLUICE_XDP_HOSTS_CLEAN 2
+
+enum sluice_xdp_way {
+	SLUICE_XDP_WAY_NONE,
+	SLUICE_XDP_WAY_STACK,
+	SLUICE_XDP_WAY_DRIVER,
+};
 
 struct sluice_xdp {
 	struct sluice_listener *listener;
@@ -35,7 +45,7 @@ struct sluice_xdp {
 	struct net_device __rcu *dev;	     /* the stack would receive it there; reference */
 	struct sluice_xdp_port __rcu *port; /* its frames come from; NULL: the device is gone */
 	u32 tag;			     /* see sluice_packet.tag */
-	u64 passed[__SLUICE_XDP_PASS_MAX];   /* of devices that are gone; RTNL */
+	u64 passed[__SLUICE_XDP_PASS_MAX];   /* to add to the port's, wrapping; RTNL */
 	char ifname[IFNAMSIZ];
 	struct sluice_xdp_ways **ways; /* by CPU */
 };
@@ -59,7 +69,14 @@ u32 sluice_xdp_source(const struct sluice_req *req, u32 seed);
 int sluice_xdp_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		     bool last);
 void sluice_xdp_flush(void);
+
+/* xdp_way.c */
 struct sluice_xdp_ways **sluice_xdp_ways_create(void);
 void sluice_xdp_ways_destroy(struct sluice_xdp_ways **ways);
+struct sluice_routes *sluice_xdp_routes(const struct sluice_listener *l);
+u8 sluice_xdp_hosts(const struct sluice_xdp *x, const struct net_device *dev, const u8 *addr,
+		    u8 family);
+enum sluice_xdp_way sluice_xdp_way_back(struct sluice_listener *l, const struct sluice_peer *p,
+					struct net_device *dev, const u8 *mac, u64 len);
 
 #endif /* SLUICE_XDP_H */

@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * XDP egress: frames of our own that hold a request and then its reply, the way back, and the
- * batches in which replies leave through the driver.
+ * XDP egress: frames of our own that hold a request and then its reply, and the batches in which
+ * replies leave through the driver.
  */
 #include <linux/etherdevice.h>
-#include <linux/hash.h>
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/jhash.h>
 #include <linux/udp.h>
-#include <net/arp.h>
 #include <net/ip.h>
-#include <net/ip6_route.h>
-#include <net/ndisc.h>
-#include <net/neighbour.h>
-#include <net/route.h>
 
 #include "xdp.h"
 
@@ -26,9 +20,9 @@
  */
 #define HEAD	 128
 #define ROOM_MIN 320
+#define HELD_MAX 32768 /* what a fragment of pages can hold, where a request waits */
 #define FRAME_MIN 60 /* what Ethernet takes, without the check sequence */
 #define BATCH	 32
-#define WAYS	 256
 
 static_assert(sizeof(struct xdp_frame) + 32 <= HEAD);
 
@@ -50,7 +44,7 @@ static struct xdp_frame *frame_alloc(u32 len)
 	u32 size = frame_size(len);
 	struct xdp_frame *f;
 
-	if (unlikely(size > PAGE_SIZE))
+	if (unlikely(size > HELD_MAX))
 		return NULL;
 	f = napi_alloc_frag(size);
 	if (unlikely(!f))
@@ -126,7 +120,6 @@ static void read_peer(const struct sluice_req *req, struct sluice_peer *p)
 	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;
 	const void *l3 = l3_of(req->frame);
 
-	memset(p, 0, sizeof(*p)); /* it is compared as a whole */
 	p->v6 = is_v6(l3);
 	p->sport = uh->dest;
 	p->dport = uh->source;
@@ -140,119 +133,6 @@ static void read_peer(const struct sluice_req *req, struct sluice_peer *p)
 	}
 }
 
-/*
- * The way back: a reply may take the shortcut through the driver if routing sends it to the device
- * the request came in by, and the neighbour there has the address the request came from. An answer
- * holds for the rest of the tick; routes are remembered for longer, as dst_check() allows.
- * One for each CPU, used with bottom halves disabled.
- */
-struct sluice_xdp_ways {
-	struct sluice_routes *routes; /* may be NULL */
-	struct {
-		struct sluice_peer peer;
-		u8 mac[ETH_ALEN];
-		bool good;
-		unsigned long tick;
-	} way[WAYS];
-};
-
-struct sluice_xdp_ways **sluice_xdp_ways_create(void)
-{
-	struct sluice_xdp_ways **ways = kcalloc(nr_cpu_ids, sizeof(*ways), GFP_KERNEL_ACCOUNT);
-	int cpu;
-
-	if (!ways)
-		return NULL;
-	for_each_possible_cpu(cpu) {
-		ways[cpu] = kvzalloc_node(sizeof(**ways), GFP_KERNEL_ACCOUNT, cpu_to_node(cpu));
-		if (!ways[cpu]) {
-			sluice_xdp_ways_destroy(ways);
-			return NULL;
-		}
-		ways[cpu]->routes = sluice_routes_create();
-	}
-	return ways;
-}
-
-/* Nobody sends with them any more. @ways may be NULL. */
-void sluice_xdp_ways_destroy(struct sluice_xdp_ways **ways)
-{
-	int cpu;
-
-	if (!ways)
-		return;
-	for_each_possible_cpu(cpu) {
-		if (!ways[cpu])
-			continue;
-		sluice_routes_flush(ways[cpu]->routes);
-		kvfree(ways[cpu]->routes);
-		kvfree(ways[cpu]);
-	}
-	kfree(ways);
-}
-
-static struct neighbour *neighbour_of(const struct dst_entry *dst, const struct sluice_peer *p,
-				      struct net_device *dev)
-{
-	struct in6_addr addr = p->a6.daddr;
-	const struct in6_addr *hop;
-	const struct rtable *rt;
-
-	if (p->v6) {
-		hop = rt6_nexthop((const struct rt6_info *)dst, &addr);
-		return __ipv6_neigh_lookup_noref_stub(dev, hop);
-	}
-	rt = container_of(dst, struct rtable, dst);
-	if (rt->rt_type != RTN_UNICAST || rt->rt_gw_family == AF_INET6)
-		return NULL;
-	return __ipv4_neigh_lookup_noref(dev, (__force u32)rt_nexthop(rt, p->v4.daddr));
-}
-
-/* Routing and neighbour say that @mac on @dev is where replies to @p go. */
-static bool look_back(struct sluice_listener *l, struct sluice_routes *routes,
-		      struct sluice_peer *p, struct net_device *dev, const u8 *mac)
-{
-	struct sluice_peer asked = *p;
-	u8 ha[MAX_ADDR_LEN];
-	struct neighbour *n;
-	struct dst_entry *dst;
-	bool ref, good = false;
-
-	dst = sluice_route_get(l, routes, p, &ref);
-	if (IS_ERR(dst))
-		return false;
-	if (dst->dev != dev || dst_xfrm(dst) || dst->lwtstate || memcmp(&asked, p, sizeof(asked)))
-		goto out;
-	n = neighbour_of(dst, p, dev);
-	/* as the stack does before it sends: a stale neighbour is asked whether it is there */
-	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID) || neigh_event_send(n, NULL))
-		goto out;
-	neigh_ha_snapshot(ha, n, dev);
-	good = ether_addr_equal_unaligned(ha, mac);
-out:
-	if (ref)
-		dst_release(dst);
-	return good;
-}
-
-static bool way_back(struct sluice_listener *l, struct sluice_peer *p, struct net_device *dev,
-		     const u8 *mac)
-{
-	struct sluice_xdp_ways *w = l->xdp->ways[smp_processor_id()];
-	u32 addr = p->v6 ? (__force u32)p->a6.daddr.s6_addr32[3] : (__force u32)p->v4.daddr;
-	u32 i = hash_32(addr ^ (__force u16)p->dport, ilog2(WAYS));
-	unsigned long tick = jiffies;
-
-	if (likely(w->way[i].tick == tick && !memcmp(&w->way[i].peer, p, sizeof(*p)) &&
-		   ether_addr_equal_unaligned(w->way[i].mac, mac)))
-		return w->way[i].good;
-	w->way[i].peer = *p;
-	w->way[i].good = look_back(l, w->routes, p, dev, mac);
-	ether_addr_copy(w->way[i].mac, mac);
-	w->way[i].tick = tick;
-	return w->way[i].good;
-}
-
 /* Frames on their way to one device. Per CPU, empty between sections. */
 struct batch {
 	struct net_device *dev;
@@ -260,24 +140,26 @@ struct batch {
 	struct xdp_frame *frame[BATCH];
 	struct sluice_req *req[BATCH]; /* counted when its frame is gone; NULL: nothing to count */
 	struct sluice_ring *ring[BATCH];
+	u32 len[BATCH]; /* of the frame: a driver that fails may have put a header in front of it */
 };
 
 static DEFINE_PER_CPU(struct batch, batches);
 
 /* The driver has no room or no such way out: through the device's queue. Takes @f. */
-static int queue_frame(struct net_device *dev, struct xdp_frame *f)
+static int queue_frame(struct net_device *dev, struct xdp_frame *f, u32 len)
 {
-	u32 head = f->data - (void *)f, size = f->frame_sz, len = f->len;
-	u32 l3 = l3_of(f) - f->data;
+	u32 size = f->frame_sz, l3;
 	struct sk_buff *skb;
 	int err;
 
+	f->data = (u8 *)f + HEAD;
+	l3 = l3_of(f) - f->data;
 	skb = netif_carrier_ok(dev) && (dev->flags & IFF_UP) ? build_skb(f, size) : NULL;
 	if (!skb) {
 		sluice_xdp_frame_free(f);
 		return -ENETDOWN;
 	}
-	skb_reserve(skb, head);
+	skb_reserve(skb, HEAD);
 	skb_put(skb, len);
 	skb->dev = dev;
 	skb_reset_mac_header(skb);
@@ -313,7 +195,7 @@ void sluice_xdp_flush(void)
 	b->n = 0;
 	sent = send_frames(b->dev, n, b->frame);
 	for (i = 0; i < n; i++) {
-		err = i < sent ? 0 : queue_frame(b->dev, b->frame[i]);
+		err = i < sent ? 0 : queue_frame(b->dev, b->frame[i], b->len[i]);
 		if (!b->req[i])
 			continue;
 		sluice_req_finish(b->req[i], b->ring[i],
@@ -333,6 +215,7 @@ static void batch_add(struct net_device *dev, struct xdp_frame *f, struct sluice
 	b->frame[b->n] = f;
 	b->req[b->n] = req;
 	b->ring[b->n] = ring;
+	b->len[b->n] = f->len;
 	b->n++;
 }
 
@@ -383,7 +266,8 @@ static struct xdp_frame *reply_frame(struct sluice_req *req, u32 len, bool last)
 {
 	struct xdp_frame *f = req->frame;
 
-	if (last && !req->borrowed && frame_size(req->off + len) <= f->frame_sz) {
+	if (last && !req->borrowed && f->frame_sz <= PAGE_SIZE &&
+	    frame_size(req->off + len) <= f->frame_sz) {
 		req->frame = NULL;
 		return f;
 	}
@@ -432,7 +316,7 @@ static int xmit(struct sluice_req *req, struct net_device *dev, const void *data
  * @last: no further reply follows for this request
  *
  * Leaves through the driver if the way back is that of the request, and the reply fits in the
- * device's frames; through the stack else.
+ * device's frames and in a page; through the stack else.
  *
  * Context: section. Return: 0; -errno; -EINPROGRESS with @ring and @last: the request was taken,
  * sluice_xdp_flush() counts its outcome.
@@ -442,14 +326,20 @@ int sluice_xdp_reply(struct sluice_req *req, struct sluice_ring *ring, const voi
 {
 	struct sluice_listener *l = req->rule->listener;
 	const struct sluice_xdp_port *port = rcu_dereference_bh(l->xdp->port);
-	struct net_device *dev = rcu_dereference_bh(l->xdp->dev);
+	const struct ethhdr *eth = req->frame->data;
 	struct sluice_peer p;
-	u64 l3_len;
+	u64 l3_len = req->off - (l3_of(req->frame) - req->frame->data) + (u64)len;
 
 	read_peer(req, &p);
-	l3_len = req->off - ETH_HLEN - (l->xdp->tag ? VLAN_HLEN : 0) + (u64)len;
-	if (likely(port && dev && l3_len <= READ_ONCE(dev->mtu) &&
-		   way_back(l, &p, dev, ((const struct ethhdr *)req->frame->data)->h_source)))
-		return xmit(req, port->dev, data, len, ring, last);
-	return sluice_udp_send(l, l->xdp->ways[smp_processor_id()]->routes, &p, data, len);
+	switch (sluice_xdp_way_back(l, &p, rcu_dereference_bh(l->xdp->dev), eth->h_source,
+				    l3_len)) {
+	case SLUICE_XDP_WAY_NONE:
+		return -EHOSTUNREACH;
+	case SLUICE_XDP_WAY_DRIVER:
+		if (likely(port && frame_size(req->off + len) <= PAGE_SIZE))
+			return xmit(req, port->dev, data, len, ring, last);
+		fallthrough;
+	default:
+		return sluice_udp_send(l, sluice_xdp_routes(l), &p, data, len);
+	}
 }

@@ -10,7 +10,35 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* usage: udp_probe ADDR PORT TEXT COUNT WAIT_MS [REPLIES]: prints "N replies" and each distinct text with its sender */
+/* One request at a time: the next is sent when its reply, which has to be its own bytes, is there or was waited for. */
+static int in_turn(int fd, const struct addrinfo *to, const char *text, int count, int wait_ms)
+{
+	struct pollfd pfd = { fd, POLLIN, 0 };
+	char buf[65536], line[4096];
+	int i, n, len, got = 0;
+
+	for (i = 0; i < count; i++) {
+		len = snprintf(line, sizeof(line), "%s%d", text, i);
+		if (sendto(fd, line, len, 0, to->ai_addr, to->ai_addrlen) < 0 && errno != ECONNREFUSED) {
+			perror("udp_probe: sendto");
+			return 2;
+		}
+		while (poll(&pfd, 1, wait_ms) > 0) {
+			n = recv(fd, buf, sizeof(buf), 0);
+			if (n == len && !memcmp(buf, line, len)) {
+				got++;
+				break;
+			}
+		}
+	}
+	printf("%d replies\n", got);
+	return 0;
+}
+
+/*
+ * usage: udp_probe ADDR PORT TEXT COUNT WAIT_MS [REPLIES]: prints "N replies" and each distinct text with its sender
+ *        udp_probe ADDR PORT TEXT COUNT WAIT_MS each: TEXT with a number behind it, one at a time
+ */
 int main(int argc, char **argv)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST }, *to;
@@ -33,6 +61,8 @@ int main(int argc, char **argv)
 	fd = socket(to->ai_family, SOCK_DGRAM, 0);
 	n = 4 << 20;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
+	if (argc > 6 && !strcmp(argv[6], "each"))
+		return in_turn(fd, to, argv[3], count, wait_ms);
 	for (i = 0; i < count; i++) {
 		if (sendto(fd, argv[3], strlen(argv[3]), 0, to->ai_addr, to->ai_addrlen) < 0 &&
 		    errno != ECONNREFUSED) {

@@ -6,12 +6,15 @@
 net_up
 # the peer takes frames from our driver only with NAPI; XDP does not see tags that a device keeps beside the frame
 cli ethtool -K c0 gro on txvlan off >/dev/null
-ip -n srv link add link s0 name s0.5 type vlan id 5
-ip -n cli link add link c0 name c0.5 type vlan id 5
-ip -n srv addr add 10.8.0.1/24 dev s0.5
-ip -n cli addr add 10.8.0.2/24 dev c0.5
-ip -n srv link set s0.5 up
-ip -n cli link set c0.5 up
+vlan=
+if ip -n srv link add link s0 name s0.5 type vlan id 5 2>/dev/null; then
+	vlan=1
+	ip -n cli link add link c0 name c0.5 type vlan id 5
+	ip -n srv addr add 10.8.0.1/24 dev s0.5
+	ip -n cli addr add 10.8.0.2/24 dev c0.5
+	ip -n srv link set s0.5 up
+	ip -n cli link set c0.5 up
+fi
 
 sl group add g steer hash
 
@@ -24,7 +27,7 @@ xdp_sent() { srv ethtool -S s0 | sed -n 's/.*tx_queue_0_xdp_xmit: //p'; }
 echoes() { # MODE
 	sl listener add v4 xdp dev s0 udp 0.0.0.0:7000 default group g
 	sl listener add v6 xdp dev s0 udp "[::]:7001" default group g
-	sl listener add tagged xdp dev s0.5 udp 0.0.0.0:7000 default group g
+	[ -z "$vlan" ] || sl listener add tagged xdp dev s0.5 udp 0.0.0.0:7000 default group g
 	check "$1: show says so" sh -c "ip netns exec srv sluice listener show v4 | grep -q 'XDP $1'"
 	consumer /tmp/c g echo
 	before=$(xdp_sent)
@@ -34,17 +37,21 @@ echoes() { # MODE
 	check "$1: echo over IPv6" sh -c "ip netns exec cli ./udp_probe fd07::1 7001 hello 1 5000 | grep -q '^fd07::1 hello'"
 	check "$1: IPv4 on the dual-stack listener" \
 		sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7001 hello 1 5000 | grep -q '^10.7.0.1 hello'"
-	check "$1: echo on a VLAN" sh -c "ip netns exec cli ./udp_probe 10.8.0.1 7000 hello 1 5000 | grep -q '^10.8.0.1 hello'"
+	if [ -n "$vlan" ]; then
+		check "$1: echo on a VLAN" sh -c "ip netns exec cli ./udp_probe 10.8.0.1 7000 hello 1 5000 | grep -q '^10.8.0.1 hello'"
+	else
+		ok 0 "$1: echo on a VLAN # SKIP the kernel has no VLANs"
+	fi
 	check "$1: 150 requests, 150 answers" \
 		sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 many 150 5000 | grep -q '^150 replies'"
 	check "$1: a message of 1472 bytes" \
 		sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 $(printf '%1472s' x | tr ' ' y) 1 5000 | grep -q '^1 replies'"
-	check "$1: all answered by the ledger" [ "$(outcome answered)" -eq 156 ]
+	check "$1: all answered by the ledger" [ "$(outcome answered)" -eq $((155 + ${vlan:-0})) ]
 	check "$1: ledger closed" sl check
 	check "$1: most left by the driver" [ $(($(xdp_sent) - before)) -gt 140 ]
 	kill -KILL "$consumer"
 	wait "$consumer" 2>/dev/null
-	for l in v4 v6 tagged; do
+	for l in v4 v6 ${vlan:+tagged}; do
 		sl listener del $l
 	done
 	check "$1: the program goes with the last listener" sh -c "! nsenter --net=/run/netns/srv xdp-loader status s0 | grep -q sluice_xdp"

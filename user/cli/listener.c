@@ -222,7 +222,7 @@ static int listener_set(struct cli *c, struct args *a)
 	if (!ret)
 		ret = args_options(c, a, listener_set_options, &l);
 	if (!ret)
-		ret = kernel_do(c, SLUICE_CMD_LISTENER_SET, &l, NULL);
+		ret = listener_send(c, SLUICE_CMD_LISTENER_SET, &l);
 	obj_free(&set_listener, &l);
 	return ret;
 }

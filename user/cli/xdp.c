@@ -283,7 +283,19 @@ static int del(struct cli *c, struct listener *l)
 	return ret;
 }
 
-/* Add or delete a listener, and what it needs on its device. */
+/* Attach the program again: the device may have come back as another one. */
+static int put_again(struct cli *c, const struct listener *l)
+{
+	struct listener now = { 0 };
+	int ret = kernel_do(c, SLUICE_CMD_LISTENER_GET, l, &now);
+
+	if (!ret && now.xdp && !now.closed)
+		ret = xdp_put(c, now.ifindex);
+	obj_free(&set_listener, &now);
+	return ret;
+}
+
+/* Add, change or delete a listener, and see to what it needs on its device. */
 int listener_send(struct cli *c, uint8_t cmd, struct listener *l)
 {
 	struct listener name = { .given = GIVEN(SLUICE_A_LISTENER_NAME) };
@@ -294,6 +306,8 @@ int listener_send(struct cli *c, uint8_t cmd, struct listener *l)
 	if (cmd == SLUICE_CMD_LISTENER_DEL)
 		return del(c, &name);
 	ret = kernel_do(c, cmd, l, NULL);
+	if (!ret && cmd == SLUICE_CMD_LISTENER_SET && !c->dump)
+		return put_again(c, &name);
 	if (ret || cmd != SLUICE_CMD_LISTENER_NEW || !l->xdp || c->dump)
 		return ret;
 	ret = xdp_put(c, l->ifindex);
