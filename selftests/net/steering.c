@@ -381,4 +381,49 @@ TEST_F(steering, rings_come_and_go_and_each_request_is_answered_once)
 	EXPECT_EQ(400, outcome("answered"));
 }
 
+/* One large slot, taken: a second large request waits for it, and what came later waits behind it, in order. */
+static void waits_for_its_size(struct __test_metadata *_metadata, FIXTURE_DATA(steering) *self, const char *steer)
+{
+	struct request large;
+	char big[1000];
+
+	memset(big, 'L', sizeof(big));
+	ASSERT_EQ(0, run("sluice group add g steer %s target 1h", steer));
+	ASSERT_EQ(0, run("sluice listener add l udp '[::]:%d' default group g", RIG_PORT));
+	ring_init(&self->a, "g", 64, 4);
+	self->a.su.classes[1].slot_size = 1024;
+	self->a.su.classes[1].slots = 1;
+	ASSERT_EQ(0, ring_setup(&self->a));
+	ASSERT_EQ(0, ring_attach(&self->a));
+	ASSERT_EQ((ssize_t)sizeof(big), send(self->c, big, sizeof(big), 0));
+	ASSERT_TRUE(ring_wait(&self->a, &large));
+	ASSERT_EQ((ssize_t)sizeof(big), send(self->c, big, sizeof(big), 0));
+	ASSERT_EQ(5, say(self->c, "small"));
+	ASSERT_TRUE(until(stat_sum("group", "in_flight") == 3));
+	EXPECT_EQ(1, stat_sum("ring", "in_flight"));
+	EXPECT_EQ(0U, ring_pending(&self->a));
+	ASSERT_EQ(1, ring_answer(&self->a, &large, 4, 0));
+	EXPECT_TRUE(hears(self->c, "LLLL"));
+	ASSERT_TRUE(until(ring_pending(&self->a) == 2));
+	ASSERT_TRUE(ring_take(&self->a, &large));
+	EXPECT_EQ(sizeof(big), large.hdr->len);
+	ASSERT_STREQ("small", ring_text(&self->a, &self->q));
+	/* with the large slot taken, small ones are served on */
+	ASSERT_EQ(1, ring_answer(&self->a, &self->q, 5, 0));
+	EXPECT_TRUE(hears(self->c, "small"));
+	ASSERT_EQ(4, say(self->c, "more"));
+	ASSERT_STREQ("more", ring_text(&self->a, &self->q));
+	ring_close(&self->a);
+}
+
+TEST_F(steering, a_request_waits_for_a_slot_of_its_size_and_others_behind_it)
+{
+	waits_for_its_size(_metadata, self, "hash");
+}
+
+TEST_F(steering, so_it_does_with_late_binding)
+{
+	waits_for_its_size(_metadata, self, "fifo");
+}
+
 TEST_HARNESS_MAIN
