@@ -47,6 +47,12 @@ TABLE = [
     "cas a 0 0 1 1\r\nx", "cas a 0 0 1\r\nx", "cas a 0 0 1 x\r\nx", "cas a 0 0 1 1 2 3\r\nx",
     "flush_all", "get n spaced a", "flush_all 0", "flush_all x", "flush_all 1 2 3 4", "verbosity 0 noreply", "get a",
     "set e 0 1 1\r\ne", "set f 0 1000 1\r\nf",
+    # meta commands; what q silences is in the unit tests
+    "mn", "mg mk", "mg mk v", "mg mk k O1", "ms mk 3\r\nabc", "mg mk", "mg mk s v t f k O123 h", "mg mk h t", "mg mk v v", "mg mk !",
+    "mg mk T300 v", "ms mk 3 T0 F5 k O9\r\nxyz", "mg mk f v t", "ms mk 3 MA\r\n123", "ms mk 1 MP\r\n0", "mg mk v", "ms mb 1 MA\r\nx",
+    "ms mb 1 ME\r\ny", "ms mb 1 ME\r\ny", "ms mb 1 Mx\r\ny", "ms mb 1 MSS\r\ny", "ms mc 1 MR\r\ny", "ms mb 1 C999999999\r\nz", "md mb k O5", "md mb k O5",
+    "ma mn1", "ma mn1 N0 J41", "ma mn1 v", "ma mn1 MD D10 v k", "ma mn1 M- v t", "ma mk v", "ma mn1 C999999999", "mg viv N300 v", "mg viv N300 v",
+    "ms viv 2 T300\r\nxx", "mg viv R6000 v", "mg viv R6000 v", "md viv I T200", "mg viv v", "mg viv v", "me none", "mg", "md", "ms mk", "mg mk Tx",
 ]
 
 

@@ -305,16 +305,16 @@ static void put_value(struct kv_store *s, const struct kv_item *it, struct kv_bu
 	kv_buf_str(out, "\r\n");
 }
 
-/* Count a get as memcached does: one that sets the time to live touches. */
+/* Count a get as memcached does: one that sets the time to live touches, one that makes the item hits. */
 static void count_get(struct kv_store *s, const struct kv_meta *m, bool hit)
 {
 	struct kv_stats *stats = kv_store_stats(s);
 
-	stats->cmd_get++;
 	if (m->new_ttl) {
 		stats->cmd_touch++;
 		*(hit ? &stats->touch_hits : &stats->touch_misses) += 1;
 	} else {
+		stats->cmd_get++;
 		*(hit ? &stats->get_hits : &stats->get_misses) += 1;
 	}
 }
@@ -361,12 +361,12 @@ static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out
 	uint32_t used = it ? it->used : 0;
 	bool made = false;
 
-	count_get(s, m, it);
 	if (!it && m->vivify) {
 		it = vivify(s, op, "", 0);
 		made = it;
 		used = kv_store_now(s);
 	}
+	count_get(s, m, it);
 	if (!it) {
 		if (!m->quiet)
 			put_result(s, NULL, op, "EN", out);
