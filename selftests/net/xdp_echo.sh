@@ -52,7 +52,7 @@ echoes() { # MODE
 	kill -KILL "$consumer"
 	wait "$consumer" 2>/dev/null
 	for l in v4 v6 ${vlan:+tagged}; do
-		sl listener del $l
+		sl listener del "$l"
 	done
 	check "$1: the program goes with the last listener" sh -c "! nsenter --net=/run/netns/srv xdp-loader status s0 | grep -q sluice_xdp"
 }
