@@ -122,6 +122,19 @@ static void print_token(struct completion *k, const struct command *cmd, const c
 	}
 }
 
+/* Whether a word is one of those that a token names. */
+static bool is_literal(const char *token, const char *word)
+{
+	size_t len;
+
+	for (; *token; token += len + !!token[len]) {
+		len = strcspn(token, "|");
+		if (!is_value(token, len) && strlen(word) == len && !strncmp(token, word, len))
+			return true;
+	}
+	return false;
+}
+
 /* Whether a word may stand where a token is. */
 static bool fits(const char *token, const char *word)
 {
@@ -154,7 +167,7 @@ static bool belongs_to_other(const struct grammar *g, int i, const char *before)
 /* Whether a word that might be an optional value is what comes behind it. */
 static bool begins_later(const struct command *cmd, const struct grammar *g, int i, const char *word)
 {
-	return is_keyword(cmd->options, word) || (i + 1 < g->n && !strcmp(g->token[i + 1], word));
+	return is_keyword(cmd->options, word) || (i + 1 < g->n && is_literal(g->token[i + 1], word));
 }
 
 /*
