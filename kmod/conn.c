@@ -55,10 +55,32 @@ void sluice_conn_kick(struct sluice_conn *c)
 		sluice_conn_put(c);
 }
 
-/* End a connection soon, for the first reason that is given. Context: as sluice_conn_kick(). */
+/* Whether an end for this reason lets requests in flight be answered first. */
+bool sluice_conn_doom_soft(enum sluice_conn_count why)
+{
+	return why == SLUICE_CONN_IDLE || why == SLUICE_CONN_SLOW;
+}
+
+/*
+ * Note how a connection is to end: the first reason that is given, but one that ends it at once
+ * goes before one that does not. The caller kicks it. Context: any.
+ */
+bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why)
+{
+	enum sluice_conn_count old = READ_ONCE(c->doomed);
+
+	do {
+		if (old != SLUICE_CONN_ACCEPTED &&
+		    (!sluice_conn_doom_soft(old) || sluice_conn_doom_soft(why)))
+			return false;
+	} while (!try_cmpxchg(&c->doomed, &old, why));
+	return true;
+}
+
+/* End a connection soon. Context: as sluice_conn_kick(). */
 void sluice_conn_doom(struct sluice_conn *c, enum sluice_conn_count why)
 {
-	cmpxchg(&c->doomed, SLUICE_CONN_ACCEPTED, why);
+	sluice_conn_mark(c, why);
 	sluice_conn_kick(c);
 }
 
@@ -106,7 +128,11 @@ static void write_space(struct sock *sk)
 	if (c && sk_stream_is_writeable(sk)) {
 		if (sk->sk_socket)
 			clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		sluice_conn_kick(c);
+		/* TCP without memory says so while it refuses bytes: not at once again */
+		if (READ_ONCE(c->in_send) && READ_ONCE(c->runner) == current)
+			WRITE_ONCE(c->retry, true);
+		else
+			sluice_conn_kick(c);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -125,7 +151,6 @@ static void attach(struct sluice_conn *c)
 	sk->sk_state_change = state_change;
 	sk->sk_write_space = write_space;
 	write_unlock_bh(&sk->sk_callback_lock);
-	sock_set_flag(sk, SOCK_URGINLINE);
 }
 
 /* Give the callbacks back, and see to it that nobody reads or sends any more. May sleep. */
@@ -217,7 +242,8 @@ static enum sluice_conn_count list_add_conn(struct sluice_tcp *tcp, struct sluic
 			goto out;
 		}
 	}
-	c->id = (u64)tcp->l->id << 32 | lower_32_bits(++tcp->next_id);
+	c->id = (u64)tcp->l->id << SLUICE_CONN_ID_BITS |
+		(++tcp->next_id & (BIT_ULL(SLUICE_CONN_ID_BITS) - 1));
 	list_add_tail(&c->node, &tcp->conns);
 	tcp->nconns++;
 out:
@@ -302,7 +328,7 @@ static bool nothing_to_send(struct sluice_conn *c)
 	bool nothing;
 
 	spin_lock_bh(&c->lock);
-	nothing = list_empty(&c->out) && list_empty(&c->parked);
+	nothing = list_empty(&c->out) && (c->cut || list_empty(&c->parked));
 	spin_unlock_bh(&c->lock);
 	return nothing && list_empty(&c->sending);
 }
@@ -327,11 +353,15 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 		c->ending = true;
 		c->why = tcp_inq(sk) ? SLUICE_CONN_TRUNCATED : SLUICE_CONN_CLOSED;
 	}
+	if (READ_ONCE(c->cut) && !c->closing) {
+		c->ending = true;
+		c->why = SLUICE_CONN_UNANSWERED;
+	}
 	if (!c->ending || c->closing)
 		return SLUICE_CONN_ACCEPTED;
 	WRITE_ONCE(c->attention, true);
 	smp_mb(); /* pairs with that of sluice_conn_req_end() */
-	if (sluice_conn_in_flight(c) || !nothing_to_send(c))
+	if ((sluice_conn_in_flight(c) && !READ_ONCE(c->cut)) || !nothing_to_send(c))
 		return SLUICE_CONN_ACCEPTED;
 	c->closing = true;
 	WRITE_ONCE(c->closing_since, sluice_now());
@@ -339,16 +369,48 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 	return sk->sk_state == TCP_CLOSE ? c->why : SLUICE_CONN_ACCEPTED;
 }
 
+static bool past(u64 since, u64 limit, u64 now)
+{
+	return since && limit && now > since && now - since > limit;
+}
+
+/* When what began at @since, if it did, last made progress. */
+static u64 latest(u64 since, u64 progress)
+{
+	return since ? max(since, progress) : 0;
+}
+
+/* Whether a connection that has sent all has waited long enough for the client to take it. */
+static bool lingered(const struct sluice_conn *c, u64 now)
+{
+	const struct tcp_sock *tp = tcp_sk(c->sk);
+	bool taken = READ_ONCE(tp->snd_una) == READ_ONCE(tp->write_seq);
+
+	return past(latest(READ_ONCE(c->closing_since), READ_ONCE(c->acked_at)),
+		    taken ? LINGER_NS : c->tcp->send_ns, now);
+}
+
+/* The walk over all requests takes a twentieth of the time at the most, however many clients go. */
+static unsigned long reap_delay(const struct sluice_net *sn)
+{
+	return max(REAP_DELAY, nsecs_to_jiffies(20 * READ_ONCE(sn->reap_ns)));
+}
+
 /* What an end that is asked for means: some let requests in flight be answered first. */
 static enum sluice_conn_count heed(struct sluice_conn *c)
 {
 	enum sluice_conn_count why = READ_ONCE(c->doomed);
 
-	if ((why != SLUICE_CONN_IDLE && why != SLUICE_CONN_SLOW) || c->ending)
+	if (!sluice_conn_doom_soft(why))
 		return why;
-	c->ending = true;
-	c->why = why;
-	WRITE_ONCE(c->doomed, SLUICE_CONN_ACCEPTED);
+	if (c->closing && lingered(c, sluice_now()))
+		return why;
+	if (cmpxchg(&c->doomed, why, SLUICE_CONN_ACCEPTED) != why)
+		return READ_ONCE(c->doomed);
+	if (!c->ending) {
+		c->ending = true;
+		c->why = why;
+	}
 	return SLUICE_CONN_ACCEPTED;
 }
 
@@ -412,23 +474,23 @@ void sluice_conn_release(struct sluice_conn *c, enum sluice_conn_count why)
 	source_put(c->source);
 	spin_unlock_bh(&tcp->lock);
 	if (sluice_conn_in_flight(c) && !READ_ONCE(tcp->closing))
-		queue_delayed_work(sluice_conn_wq, &tcp->l->sn->reap, REAP_DELAY);
+		schedule_delayed_work(&tcp->l->sn->reap, reap_delay(tcp->l->sn));
 	sluice_conn_put(c);
 }
 
-static bool past(u64 since, u64 limit, u64 now)
-{
-	return since && limit && now > since && now - since > limit;
-}
-
 /* What a connection has waited too long for; read without its lock: a moment late does no harm. */
-static enum sluice_conn_count overdue(const struct sluice_conn *c, u64 now)
+static enum sluice_conn_count overdue(struct sluice_conn *c, u64 now)
 {
 	const struct sluice_tcp *tcp = c->tcp;
+	u64 acked = READ_ONCE(tcp_sk(c->sk)->bytes_acked);
 
-	if (past(READ_ONCE(c->stalled_since), tcp->send_ns, now))
+	if (acked != c->acked) {
+		c->acked = acked;
+		WRITE_ONCE(c->acked_at, now);
+	}
+	if (past(latest(READ_ONCE(c->stalled_since), c->acked_at), tcp->send_ns, now))
 		return SLUICE_CONN_STALLED;
-	if (past(READ_ONCE(c->closing_since), LINGER_NS, now))
+	if (lingered(c, now))
 		return READ_ONCE(c->why);
 	if (READ_ONCE(c->ending))
 		return SLUICE_CONN_ACCEPTED;
@@ -451,8 +513,12 @@ void sluice_conn_sweep(struct work_struct *work)
 	spin_lock_bh(&tcp->lock);
 	list_for_each_entry(c, &tcp->conns, node) {
 		why = overdue(c, now);
-		if (why != SLUICE_CONN_ACCEPTED)
+		if (why != SLUICE_CONN_ACCEPTED) {
 			sluice_conn_doom(c, why);
+		} else if (unlikely(READ_ONCE(c->retry))) {
+			WRITE_ONCE(c->retry, false);
+			sluice_conn_kick(c);
+		}
 	}
 	if (tcp->nconns && !READ_ONCE(tcp->closing))
 		queue_delayed_work(sluice_conn_wq, &tcp->sweep, tcp->sweep_jiffies);
@@ -475,8 +541,12 @@ void sluice_conn_reap(struct work_struct *work)
 {
 	struct sluice_net *sn = container_of(to_delayed_work(work), struct sluice_net, reap);
 
+	u64 began;
+
 	mutex_lock(&sluice_mutex);
+	began = sluice_now();
 	sluice_net_visit(sn, cancel_orphan, NULL);
+	WRITE_ONCE(sn->reap_ns, sluice_now() - began);
 	mutex_unlock(&sluice_mutex);
 }
 

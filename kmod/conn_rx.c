@@ -105,6 +105,8 @@ static void pause(struct sluice_conn *c, struct sluice_group *g)
 		list_add_tail(&c->paused_node, &g->paused);
 	}
 	spin_unlock_bh(&paused_lock);
+	/* whoever is woken may not use the room, and then nobody tells of it: the sweep does */
+	sluice_backlog_arm(g);
 	smp_mb(); /* on the list before the last look for room */
 }
 
@@ -324,7 +326,7 @@ static void fault(struct sluice_conn *c, int err, gfp_t gfp)
 static bool held(const struct sluice_conn *c)
 {
 	return sluice_conn_in_flight(c) >= c->tcp->pipeline ||
-	       READ_ONCE(c->queued) >= c->tcp->send_limit;
+	       READ_ONCE(c->memory) >= c->tcp->send_limit;
 }
 
 /* Read up to BUDGET messages. Return: their bytes; in *more, whether others may follow. */

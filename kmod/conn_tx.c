@@ -8,6 +8,8 @@
 #define CHUNK_SMALL 512
 #define CHUNK	    4096
 #define VECTORS	    16 /* chunks of one send */
+/* beyond the send limit, for replies of requests that were read before it was reached */
+#define MEMORY_OVER SZ_16M
 
 /* Bytes of replies, in order. */
 struct chunk {
@@ -23,6 +25,7 @@ struct parked {
 	struct list_head chunks;
 	u32 seq;
 	bool done; /* the request has ended */
+	bool cut;  /* it has ended without a whole reply */
 };
 
 static struct chunk *chunk_create(u32 len, bool more)
@@ -37,6 +40,11 @@ static struct chunk *chunk_create(u32 len, bool more)
 	return k;
 }
 
+static u32 chunk_size(const struct chunk *k)
+{
+	return sizeof(*k) + k->room;
+}
+
 static void chunks_free(struct list_head *chunks)
 {
 	struct chunk *k, *next;
@@ -44,6 +52,18 @@ static void chunks_free(struct list_head *chunks)
 	list_for_each_entry_safe(k, next, chunks, node)
 		kfree(k);
 	INIT_LIST_HEAD(chunks);
+}
+
+/* Let go of half a reply, of which nothing was sent. conn->lock is held. */
+static void forget(struct sluice_conn *c, struct list_head *chunks)
+{
+	struct chunk *k;
+
+	list_for_each_entry(k, chunks, node) {
+		c->queued -= k->len;
+		c->memory -= chunk_size(k);
+	}
+	chunks_free(chunks);
 }
 
 /* Append bytes, which may be a consumer's. conn->lock is held. Return: 0 or -ENOMEM. */
@@ -57,6 +77,7 @@ static int append(struct sluice_conn *c, struct list_head *chunks, const u8 *dat
 			k = chunk_create(len, k);
 			if (!k)
 				return -ENOMEM;
+			c->memory += chunk_size(k);
 			list_add_tail(&k->node, chunks);
 		}
 		n = min(len, k->room - k->len);
@@ -94,16 +115,19 @@ static struct parked *parked_get(struct sluice_conn *c, u32 seq)
 	p = kmalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN);
 	if (!p)
 		return NULL;
+	c->memory += sizeof(*p);
 	p->seq = seq;
 	p->done = false;
+	p->cut = false;
 	INIT_LIST_HEAD(&p->chunks);
 	list_add(&p->node, after);
 	return p;
 }
 
-static void parked_free(struct parked *p)
+static void parked_free(struct sluice_conn *c, struct parked *p)
 {
 	list_del(&p->node);
+	c->memory -= sizeof(*p);
 	kfree(p);
 }
 
@@ -118,8 +142,10 @@ static bool advance(struct sluice_conn *c)
 
 		if (p->seq != c->tx_seq)
 			break;
+		if (unlikely(p->cut))
+			WRITE_ONCE(c->cut, true);
 		list_splice_tail_init(&p->chunks, &c->out);
-		parked_free(p);
+		parked_free(c, p);
 		moved = true;
 		if (!done)
 			break;
@@ -130,12 +156,16 @@ static bool advance(struct sluice_conn *c)
 
 static int reply(struct sluice_conn *c, u32 seq, const u8 *data, u32 len, bool last)
 {
+	enum sluice_conn_count doomed = READ_ONCE(c->doomed);
 	struct list_head *to = &c->out;
 	struct list_head *after;
 	struct parked *p;
 
-	if (c->dead || c->doomed)
+	if (c->dead || c->cut || (doomed != SLUICE_CONN_ACCEPTED && !sluice_conn_doom_soft(doomed)))
 		return -EPIPE;
+	/* a consumer may answer with any number of parts, which the client need not read */
+	if (unlikely((u64)c->memory + len > (u64)c->tcp->send_limit + MEMORY_OVER))
+		return -ENOBUFS;
 	if (c->tcp->unordered ? !last || parked_find(c, seq, &after) : seq != c->tx_seq) {
 		p = parked_get(c, seq);
 		if (!p)
@@ -153,7 +183,7 @@ static int reply(struct sluice_conn *c, u32 seq, const u8 *data, u32 len, bool l
  * @len: of them
  * @last: the request ends after this
  *
- * Context: section. Return: 0; -EPIPE the connection has ended; -ENOMEM it ends.
+ * Context: section. Return: 0; -EPIPE the connection has ended; -ENOMEM, -ENOBUFS it ends.
  */
 int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		      bool last)
@@ -163,11 +193,16 @@ int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const vo
 
 	spin_lock(&c->lock);
 	err = reply(c, req->seq, data, len, last);
+	if (unlikely(err == -ENOMEM || err == -ENOBUFS)) /* nothing may follow half a reply */
+		sluice_conn_mark(c, err == -ENOMEM ? SLUICE_CONN_MEMORY : SLUICE_CONN_STALLED);
 	spin_unlock(&c->lock);
-	if (unlikely(err == -ENOMEM))
-		sluice_conn_doom(c, SLUICE_CONN_MEMORY);
-	if (unlikely(err))
+	if (unlikely(err)) {
+		if (err != -EPIPE)
+			sluice_conn_kick(c);
 		return err;
+	}
+	req->parts = !last;
+	req->settled = last;
 	if (!ring) {
 		sluice_conn_kick(c);
 	} else if (!test_and_set_bit(SLUICE_CONN_DIRTY, &c->flags)) {
@@ -178,19 +213,35 @@ int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const vo
 }
 
 /* A request has ended, whatever was sent. Return: whether replies can go out now, or -ENOMEM. */
-static int end(struct sluice_conn *c, u32 seq)
+static int end(struct sluice_conn *c, const struct sluice_req *req)
 {
 	struct list_head *after;
+	u32 seq = req->seq;
 	struct parked *p;
 	bool moved;
 
-	if (c->dead)
+	if (c->dead || c->cut)
 		return 0;
+	if (unlikely(!req->settled && !c->tcp->unordered)) {
+		if (seq == c->tx_seq) {
+			WRITE_ONCE(c->cut, true);
+			return 1;
+		}
+		/* its turn has not come: the connection ends when it does */
+		p = parked_get(c, seq);
+		if (!p)
+			return -ENOMEM;
+		p->cut = true;
+		return 0;
+	}
 	if (c->tcp->unordered) {
 		p = parked_find(c, seq, &after);
 		if (p) {
-			list_splice_tail_init(&p->chunks, &c->out);
-			parked_free(p);
+			if (likely(req->settled))
+				list_splice_tail_init(&p->chunks, &c->out);
+			else
+				forget(c, &p->chunks);
+			parked_free(c, p);
 		}
 		WRITE_ONCE(c->tx_seq, c->tx_seq + 1);
 		return !!p;
@@ -223,10 +274,12 @@ void sluice_conn_req_end(struct sluice_req *req)
 	if (!c)
 		return;
 	spin_lock(&c->lock);
-	moved = end(c, req->seq);
+	moved = end(c, req);
+	if (unlikely(moved < 0))
+		sluice_conn_mark(c, SLUICE_CONN_MEMORY);
 	spin_unlock(&c->lock);
 	if (unlikely(moved < 0))
-		sluice_conn_doom(c, SLUICE_CONN_MEMORY);
+		sluice_conn_kick(c);
 	/*
 	 * tx_seq and out before attention and DIRTY; the reader sets attention before it looks at
 	 * tx_seq, a flush clears DIRTY before it looks at out: one of the two sees the other.
@@ -263,9 +316,8 @@ void sluice_conn_flush(struct llist_head *dirty)
 /* Let go of @n bytes that the socket has taken. */
 static void consume(struct sluice_conn *c, u32 n)
 {
-	spin_lock_bh(&c->lock);
-	c->queued -= n;
-	spin_unlock_bh(&c->lock);
+	u32 freed = 0;
+
 	c->sent_bytes += n;
 	c->sent += n;
 	while (!list_empty(&c->sending)) {
@@ -274,9 +326,14 @@ static void consume(struct sluice_conn *c, u32 n)
 		if (c->sent < k->len)
 			break;
 		c->sent -= k->len;
+		freed += chunk_size(k);
 		list_del(&k->node);
 		kfree(k);
 	}
+	spin_lock_bh(&c->lock);
+	c->queued -= n;
+	c->memory -= freed;
+	spin_unlock_bh(&c->lock);
 }
 
 /* Give the socket what it takes now. Return: bytes, or -errno. */
@@ -286,6 +343,7 @@ static int send_some(struct sluice_conn *c)
 	u32 skip = c->sent, bytes = 0, n = 0;
 	struct kvec vec[VECTORS];
 	struct chunk *k;
+	int ret;
 
 	list_for_each_entry(k, &c->sending, node) {
 		if (n == VECTORS) {
@@ -297,7 +355,10 @@ static int send_some(struct sluice_conn *c)
 		bytes += vec[n++].iov_len;
 		skip = 0;
 	}
-	return kernel_sendmsg_locked(c->sk, &msg, vec, n, bytes);
+	WRITE_ONCE(c->in_send, true);
+	ret = kernel_sendmsg_locked(c->sk, &msg, vec, n, bytes);
+	WRITE_ONCE(c->in_send, false);
+	return ret;
 }
 
 /**
@@ -334,7 +395,7 @@ void sluice_conn_drop_replies(struct sluice_conn *c)
 
 	list_for_each_entry_safe(p, next, &c->parked, node) {
 		chunks_free(&p->chunks);
-		parked_free(p);
+		parked_free(c, p);
 	}
 	chunks_free(&c->out);
 	chunks_free(&c->sending);

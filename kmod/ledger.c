@@ -73,10 +73,49 @@ void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
 	trace_sluice_outcome(req, ring, outcome);
 }
 
-/* End a request without a word to its sender. Takes @req. Context: as sluice_req_finish(). */
+/* Send the listener's reject reply, if it has one, and if nothing of another has gone. */
+static void reject_reply(struct sluice_req *req)
+{
+	const struct sluice_listener_conf *conf = rcu_dereference_bh(req->rule->listener->conf);
+	u8 reply[SLUICE_REJECT_MAX] sluice_uninit;
+
+	if (!conf->reject_len || req->parts)
+		return;
+	memcpy(reply, conf->reject, conf->reject_len);
+	if (!sluice_req_copy(req, reply, min(conf->reject_copy, req->len)))
+		sluice_req_reply(req, NULL, reply, conf->reject_len, true);
+}
+
+/*
+ * What a connection's request that is dropped means for the replies after it: a rule or a consumer
+ * wants it so, or its place must be filled.
+ */
+static void drop_reply(struct sluice_req *req, enum sluice_outcome outcome)
+{
+	switch (outcome) {
+	case SLUICE_OUTCOME_DROPPED_RULE:
+	case SLUICE_OUTCOME_DONE:
+		req->settled = true;
+		break;
+	case SLUICE_OUTCOME_EXPIRED_BACKLOG:
+	case SLUICE_OUTCOME_EXPIRED_RING:
+	case SLUICE_OUTCOME_DROPPED_BAD_RESPONSE:
+		reject_reply(req);
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * End a request without a word to its sender, unless that would shift the replies of a connection.
+ * Takes @req. Context: as sluice_req_finish().
+ */
 void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring, enum sluice_outcome outcome)
 {
 	sluice_req_finish(req, ring, outcome);
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		drop_reply(req, outcome);
 	sluice_req_free(req, outcome_kind[outcome] == SLUICE_KIND_DONE);
 }
 
@@ -92,15 +131,8 @@ void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring, enum slui
 void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome)
 {
-	const struct sluice_listener_conf *conf = rcu_dereference_bh(req->rule->listener->conf);
-	u8 reply[SLUICE_REJECT_MAX] sluice_uninit;
-
 	sluice_req_finish(req, ring, outcome);
-	if (conf->reject_len) {
-		memcpy(reply, conf->reject, conf->reject_len);
-		if (!sluice_req_copy(req, reply, min(conf->reject_copy, req->len)))
-			sluice_req_reply(req, NULL, reply, conf->reject_len, true);
-	}
+	reject_reply(req);
 	sluice_req_free(req, false);
 }
 

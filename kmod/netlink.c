@@ -217,7 +217,7 @@ static const struct genl_ops ops[] = {
 	OP(STATS_GET, stats, .start = sluice_nl_stats_start, .dumpit = sluice_nl_stats_dump,
 	   .done = sluice_nl_stats_done),
 	OP(HIST_GET, hist, .dumpit = sluice_nl_hist_dump),
-	OP(CONN_GET, conn, .dumpit = sluice_nl_conn_dump),
+	OP(CONN_GET, conn, .dumpit = sluice_nl_conn_dump, ADMIN),
 	OP(CONN_DEL, conn, .doit = sluice_nl_conn_del, ADMIN),
 	OP(EXPLAIN, explain, .doit = sluice_nl_explain, ADMIN),
 };

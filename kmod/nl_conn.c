@@ -62,7 +62,8 @@ static enum sluice_conn_state state_of(const struct sluice_conn *c)
 		return SLUICE_CONN_STATE_CLOSING;
 	if (READ_ONCE(c->paused_on))
 		return SLUICE_CONN_STATE_PAUSED;
-	if (sluice_conn_in_flight(c) >= c->tcp->pipeline || c->queued >= c->tcp->send_limit)
+	if (sluice_conn_in_flight(c) >= c->tcp->pipeline ||
+	    READ_ONCE(c->memory) >= c->tcp->send_limit)
 		return SLUICE_CONN_STATE_HELD;
 	return SLUICE_CONN_STATE_OPEN;
 }
@@ -150,7 +151,8 @@ static struct sluice_conn *conn_find(struct sluice_net *sn, u64 id)
 	struct sluice_listener *l;
 
 	list_for_each_entry(l, &sn->listeners, list) {
-		if (!l->tcp || l->id != id >> 32)
+		if (!l->tcp || (u64)l->id << SLUICE_CONN_ID_BITS !=
+				       (id & ~(BIT_ULL(SLUICE_CONN_ID_BITS) - 1)))
 			continue;
 		spin_lock_bh(&l->tcp->lock);
 		list_for_each_entry(c, &l->tcp->conns, node) {

@@ -100,7 +100,9 @@ static u32 hand_on(struct sluice_ring *ring, u32 slot, bool taken)
 	local_bh_disable();
 	req = slot_revoke(ring, slot);
 	if (req && sluice_req_settle(req, NULL)) {
-		if (crash == SLUICE_CRASH_REJECT || (taken && crash != SLUICE_CRASH_REISSUE)) {
+		/* half a reply cannot be taken back: nobody else may begin another */
+		if (crash == SLUICE_CRASH_REJECT || req->parts ||
+		    (taken && crash != SLUICE_CRASH_REISSUE)) {
 			sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CRASH);
 		} else {
 			req->flags |= taken ? SLUICE_REQ_REISSUED : SLUICE_REQ_REQUEUED;

@@ -179,6 +179,8 @@ struct sluice_req {
 	bool borrowed; /* its memory is the stack of the section that refuses it */
 	bool held;     /* counts in ring->held: typed steering */
 	bool returned; /* comes back from a ring that left */
+	bool parts;    /* TCP: some of its reply has gone, the last of it has not */
+	bool settled;  /* TCP: it has its reply, or is to have none */
 
 	u32 truesize; /* bytes of memory it holds, for limits */
 	union {
@@ -428,6 +430,7 @@ struct sluice_net {
 	struct list_head groups;
 	struct list_head rings;
 	struct delayed_work reap; /* cancels the requests of connections that ended */
+	u64 reap_ns;		  /* what the last of these walks took */
 	u32 next_id;
 };
 

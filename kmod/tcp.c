@@ -134,6 +134,7 @@ static void set_options(const struct sluice_tcp *tcp, struct sock *sk)
 	if (tcp->reuseport)
 		sock_set_reuseport(sk);
 	tcp_sock_set_nodelay(sk);
+	sock_set_flag(sk, SOCK_URGINLINE);
 	sock_set_rcvbuf(sk, 2 * tcp->frame.max + SZ_64K);
 	if (!secs)
 		return;
@@ -224,11 +225,17 @@ void sluice_tcp_detach(struct sluice_listener *l)
 	WRITE_ONCE(tcp->closing, true);
 	remove_wait_queue(sk_sleep(l->sk), &tcp->wait);
 	cancel_work_sync(&tcp->accept_work);
+	/* clients find nobody, or another listener that shares the port, from now on */
+	kernel_sock_shutdown(l->sock, SHUT_RDWR);
 	spin_lock_bh(&tcp->lock); /* a sweep that has begun sees closing, or has queued the next */
 	spin_unlock_bh(&tcp->lock);
 	cancel_delayed_work_sync(&tcp->sweep);
 	while ((c = first_conn(tcp))) {
-		sluice_conn_release(c, SLUICE_CONN_KILLED);
+		/* it leaves the list last: whoever is at it may need this processor */
+		if (test_bit(SLUICE_CONN_RELEASED, &c->flags))
+			usleep_range(50, 200);
+		else
+			sluice_conn_release(c, SLUICE_CONN_KILLED);
 		sluice_conn_put(c);
 		cond_resched();
 	}

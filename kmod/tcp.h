@@ -9,6 +9,9 @@
 #include "core/frame.h"
 #include "sluice.h"
 
+/* Of a connection's id; the rest is its listener's. */
+#define SLUICE_CONN_ID_BITS 40
+
 #define SLUICE_CONN_COUNTS_N __SLUICE_CONN_COUNT_MAX
 
 /*
@@ -102,6 +105,10 @@ struct sluice_conn {
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_state_change)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
+	bool in_send;	/* the socket is being given bytes; runner */
+	bool retry;	/* it had no memory for any: for the sweep to try again */
+	u64 acked;	/* bytes that the client had taken at the last sweep; the sweep's */
+	u64 acked_at;	/* when that grew */
 
 	/* the reader; socket lock */
 	struct task_struct *runner; /* who holds the socket lock as its user and is one of us */
@@ -133,9 +140,12 @@ struct sluice_conn {
 	bool dead;
 	/* the reader waits for a request to end: set by it, looked at after tx_seq has moved */
 	bool attention;
+	/* a request has no whole reply: nothing goes after what was due before it */
+	bool cut;
 	enum sluice_conn_count doomed; /* to be released for this; ACCEPTED: no */
 	u32 tx_seq;		       /* ordered: whose reply goes next; else how many ended */
 	u32 queued;		       /* bytes in the three lists of chunks */
+	u32 memory;		       /* bytes that these lists and parked occupy */
 	struct list_head parked;       /* by seq: replies whose turn has not come */
 	struct list_head out;	       /* chunks */
 };
@@ -151,6 +161,8 @@ void sluice_conn_release(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_sweep(struct work_struct *work);
 void sluice_conn_count(struct sluice_tcp *tcp, enum sluice_conn_count what);
 u32 sluice_conn_in_flight(const struct sluice_conn *c);
+bool sluice_conn_doom_soft(enum sluice_conn_count why);
+bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 
 /* conn_rx.c */
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp);

@@ -17,7 +17,7 @@ static void on_signal(int sig)
 	stop = sig;
 }
 
-static int more(struct sluice_ring *ring, struct sluice_request *req)
+static int more(struct sluice_ring *ring, struct sluice_request *req, bool last_too)
 {
 	struct sluice_reply reply;
 	int err = sluice_reply_get(ring, &reply);
@@ -28,8 +28,11 @@ static int more(struct sluice_ring *ring, struct sluice_request *req)
 	err = sluice_respond_from(ring, req, &reply, 5, true);
 	if (err)
 		return err;
-	memcpy(req->data, "second", 6);
-	return sluice_respond(ring, req, 6);
+	if (last_too) {
+		memcpy(req->data, "second", 6);
+		return sluice_respond(ring, req, 6);
+	}
+	return 0;
 }
 
 static int act(struct sluice_ring *ring, const char *mode, struct sluice_request *req)
@@ -41,7 +44,9 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 	if (!strcmp(mode, "reject"))
 		return sluice_reject(ring, req);
 	if (!strcmp(mode, "more"))
-		return more(ring, req);
+		return more(ring, req, true);
+	if (!strcmp(mode, "half"))
+		return more(ring, req, false);
 	if (!strcmp(mode, "log"))
 		printf("got %.*s\n", (int)req->len, (const char *)req->data);
 	if (!strcmp(mode, "flags")) {
@@ -54,8 +59,8 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 
 /*
  * usage: ring_client GROUP MODE [SLOT_SIZE SLOTS [kick|thread|adaptive]]
- * MODE: echo, reverse (a batch from its end), done, reject, more, flags, log (print, then echo); hold (take and never
- * answer); idle (never take)
+ * MODE: echo, reverse (a batch from its end), done, reject, more, half (the first part and never the last), flags, log
+ * (print, then echo); hold (take and never answer); idle (never take)
  */
 int main(int argc, char **argv)
 {

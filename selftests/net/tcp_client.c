@@ -326,7 +326,7 @@ static int cmd_drip(int argc, char **argv)
 	return 1;
 }
 
-/* abort COUNT SIZE: send messages and reset the connection without waiting for replies */
+/* abort COUNT SIZE [wait]: send messages and reset the connection without waiting for replies; wait: when it is killed */
 static int cmd_abort(int argc, char **argv)
 {
 	struct linger no = { .l_onoff = 1 };
@@ -341,9 +341,9 @@ static int cmd_abort(int argc, char **argv)
 			die("write");
 	}
 	drain(fd);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &no, sizeof(no));
 	if (argc > 2)
 		pause();
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &no, sizeof(no));
 	close(fd);
 	printf("aborted\n");
 	return 0;

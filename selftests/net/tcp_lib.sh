@@ -43,7 +43,7 @@ number() {
 conns_close() {
 	local open ended=0 name
 	open=$(conns conns)
-	for name in closed reset truncated broken oversize slow stalled idle killed memory; do
+	for name in closed reset truncated broken oversize slow stalled idle killed memory unanswered; do
 		ended=$((ended + $(conns "$name")))
 	done
 	[ "$(conns accepted)" -eq $((ended + open)) ]

@@ -52,7 +52,7 @@ sl listener add l tcp 0.0.0.0:7000 framing length default group g send-limit 64K
 consumer /tmp/c g echo 4096 64
 client /tmp/deaf 10.7.0.1 7000 deaf 4000
 check "a client that does not read stops being read" until_true 60 grep -q '^blocked' /tmp/deaf
-check "what waits for it is bounded" sh -c "ip netns exec srv sluice -j conn show | tr -s ',{}' '\n' | sed -n 's/.*\"queued-bytes\": *//p' | awk '{ exit \$1 > 65536 + 256 * 4000 }'"
+check "what waits for it is bounded" sh -c "ip netns exec srv sluice -j conn show | tr -s ',{}' '\n' | sed -n 's/.*\"queued_bytes\": *//p' | awk '{ exit \$1 > 65536 + 256 * 4000 }'"
 check "others are served meanwhile" tcp 10.7.0.1 7000 echo 50 40
 check "it is cut off" until_true 60 grep -q '^cut off' /tmp/deaf
 check "stalled counts" counts 1 conns stalled
