@@ -462,7 +462,7 @@ enum {
 	X(IDLE, "idle", "no request for the idle time")						\
 	X(KILLED, "killed", "by an administrator")						\
 	X(MEMORY, "memory", "no memory for its requests or replies")				\
-	X(UNANSWERED, "unanswered", "a request got no whole reply, and the next would pass for it") \
+	X(UNANSWERED, "unanswered", "a request got no whole reply: the next would pass for it") \
 	X(REFUSED_LIMIT, "refused_limit", "not opened: as many are open as the listener allows") \
 	X(REFUSED_SOURCE, "refused_source", "not opened: the limit of its address")		\
 	X(REFUSED_MEMORY, "refused_memory", "not opened: no memory")				\
