@@ -11,6 +11,7 @@ told() { [ "$(grep -c "$1" /tmp/events)" -eq "$2" ]; }
 number() { grep ring-stalled /tmp/events | tr -s ',{}' '\n' | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" | head -n 1; }
 answers() { [ "$(outcome answered)" -eq "$1" ]; }
 
+consumer=
 net_up
 sl group add g steer rr stall 2s window 8 target 1h
 sl listener add l udp 0.0.0.0:7000 default group g
