@@ -3,7 +3,7 @@
 # The watchdog: a consumer that stands still is told of once and passed over, and taken back when it moves.
 . ./lib.sh
 
-states() { sl ring show | sed -n 's/^ring .* state \([^ ]*\) .*/\1/p' | sort | tr '\n' ' '; }
+states() { sl ring show | sed -n 's/,need-kick//; s/^ring .* state \([^ ]*\) .*/\1/p' | sort | tr '\n' ' '; }
 stalled() { states | grep -q stalled; }
 alike() { [ "$(states)" = "$1" ]; }
 told() { [ "$(grep -c "$1" /tmp/events)" -eq "$2" ]; }
