@@ -71,7 +71,11 @@ static void give_listener(struct listener *l)
 	l->given &= ~(GIVEN(SLUICE_A_LISTENER_ID) | GIVEN(SLUICE_A_LISTENER_ADOPTED) |
 		      GIVEN(SLUICE_A_LISTENER_GENERATION) | GIVEN(SLUICE_A_LISTENER_RULES) |
 		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED) |
+<<<<<<< Updated upstream
 		      GIVEN(SLUICE_A_LISTENER_CONNS) | GIVEN(SLUICE_A_LISTENER_CONN_COUNTS));
+=======
+		      GIVEN(SLUICE_A_LISTENER_CLASSIFIER_ID) | GIVEN(SLUICE_A_LISTENER_BAD_VERDICTS));
+>>>>>>> Stashed changes
 }
 
 static void strip_out(struct group *g)

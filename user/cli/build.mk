@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The sluice command.
 
+<<<<<<< Updated upstream
 CLI_PARTS := args value schema object genl codec query json owner listener listener_tcp group rule rules ring conn \
 	stats check config apply explain monitor top doctor complete xdp
+=======
+CLI_PARTS := args value schema object genl codec query json owner listener group rule rules ring stats check \
+	config apply explain monitor top doctor complete bpf xdp
+>>>>>>> Stashed changes
 
 PROGS += sluice
 COMPLETED += sluice

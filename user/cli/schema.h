@@ -113,6 +113,7 @@ struct listener {
 	bool v6only, adopted, closed, xdp;
 	char group[NAME_LEN];
 	struct blob reject_data, xdp_passed;
+<<<<<<< Updated upstream
 	uint32_t reject_copy, generation, rules;
 	/* TCP */
 	uint32_t frame_offset, frame_width, frame_delim, message_max, backlog, max_conns, max_per_source;
@@ -129,6 +130,10 @@ struct conn {
 	struct addr peer, addr;
 	uint16_t peer_port, port;
 	char listener[NAME_LEN];
+=======
+	uint32_t reject_copy, generation, rules, classifier_fd, classifier_id;
+	uint64_t bad_verdicts;
+>>>>>>> Stashed changes
 };
 
 struct group {
@@ -181,7 +186,8 @@ struct explain {
 	struct vec rule;	/* struct rule, at most one */
 	uint32_t action;
 	char group[NAME_LEN], class[NAME_LEN];
-	uint32_t hash, ring, generation;
+	uint32_t hash, ring, generation, verdict;
+	bool bad;
 };
 
 struct event {
