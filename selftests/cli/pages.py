@@ -5,7 +5,7 @@ import glob
 import os
 import re
 
-from sltest import check, consumer, guarded, in_srv, ip, run, sl, start, stop_all, until
+from sltest import check, consumer, guarded, in_srv, ip, run, sl, slj, start, stop_all, until
 
 MAN = "/usr/share/man/man*/"
 ESCAPES = {r"\(dq": '"', r"\(aq": "'", r"\e": "\\"}
@@ -40,6 +40,15 @@ def clean():
 		raise RuntimeError(sl("show").out)
 
 
+def connection():
+	"""The id of an open connection."""
+	sl("group add behind")
+	sl("listener add stream tcp 127.0.0.1:7000 framing line default group behind")
+	start("ip", "netns", "exec", "srv", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7000; sleep 60")
+	check(until(30, lambda: sl("conn show").out), "a connection is open", sl("conn show"))
+	return slj("conn show")[0]["id"]
+
+
 def of_sluice(path):
 	page = os.path.basename(path)
 	# the device that the pages name
@@ -51,6 +60,8 @@ def of_sluice(path):
 		if line.startswith("sluice ring set"):
 			number = re.search(r"^ring (\d+)", sl("ring show").out, re.M)
 			line = re.sub(r"set \d+", "set %s" % (number[1] if number else "0"), line)
+		if line.startswith("sluice conn kill"):
+			line = re.sub(r"kill \d+", "kill %d" % connection(), line)
 		works(page, line)
 	clean()
 	ip("-n", "srv", "link", "del", "eth0")
