@@ -365,7 +365,7 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 		return SLUICE_CONN_ACCEPTED;
 	c->closing = true;
 	WRITE_ONCE(c->closing_since, sluice_now());
-	tcp_shutdown(sk, SEND_SHUTDOWN);
+	sk->sk_prot->shutdown(sk, SEND_SHUTDOWN); /* itself no longer exported in 6.12 */
 	return sk->sk_state == TCP_CLOSE ? c->why : SLUICE_CONN_ACCEPTED;
 }
 
