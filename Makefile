@@ -60,6 +60,12 @@ bench-core: ## time the core on this machine's silicon beside other rings; wants
 bench-core-count: ## the same in instructions, which other work does not disturb
 	@$(MAKE) --no-print-directory -C selftests/bench/core count
 
+xdp-million: kmod user ## a million requests of a memcached client over XDP, the ledger closed; N=1000000
+	@$(MAKE) --no-print-directory -C selftests install >&2
+	@rm -rf build/million && mkdir -p build/million && cp -a build/selftests/install build/million/selftests
+	@GUEST_ENV='SLUICE_REQUESTS=$(or $(N),1000000) SLUICE_TIMEOUT=3000' TIMEOUT=3300 \
+		$(VM)/vm -k $(K) script $(VM)/run-million.sh build/million
+
 lint: ## checkpatch, sparse, shellcheck and codespell, all without findings
 	@$(VM)/lint
 
@@ -69,4 +75,4 @@ debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten min
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: help run check deps kmod user vm vm-shell unit fuzz model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean
+.PHONY: xdp-million help run check deps kmod user vm vm-shell unit fuzz model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean

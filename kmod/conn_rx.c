@@ -179,7 +179,7 @@ static int offer(struct sluice_conn *c, struct sluice_group *g, struct sluice_cl
 {
 	struct sluice_req *own;
 
-	req->hash = sluice_ingress_hash(g, msg, req);
+	req->hash = sluice_ingress_hash(g, msg, req, NULL);
 	sluice_req_received(req, c->tcp->l);
 	sluice_req_grouped(req, class);
 	own = sluice_req_create(req);

@@ -5,25 +5,31 @@
  */
 #include "sluice.h"
 
-/* Hash of the steering key, which consumers can compute too; else of the flow, with a secret. */
+/*
+ * Hash of the steering key, which consumers can compute too; else of the flow, with a secret.
+ * @found: what a program may have said of it, or NULL
+ */
 u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *msg,
-			const struct sluice_req *req)
+			const struct sluice_req *req, const struct sluice_classified *found)
 {
 	const struct sluice_group_conf *conf = sluice_group_conf(g);
 	u32 hash;
 
+	if (unlikely(found && found->has_key))
+		return found->key;
 	if (conf->key.type != SLUICE_KEY_FLOW && sluice_key_hash(&conf->key, msg, 0, &hash))
 		return hash;
 	return sluice_req_flow(req, g->seed);
 }
 
 /* Send a request to a group. @req is the caller's. Return: false if the stack shall have it. */
-static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req)
+static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req,
+		   const struct sluice_classified *found)
 {
 	struct sluice_group *g = class->group;
 	struct sluice_req *own;
 
-	req->hash = sluice_ingress_hash(g, msg, req);
+	req->hash = sluice_ingress_hash(g, msg, req, found);
 	sluice_req_grouped(req, class);
 	own = sluice_req_create(req);
 	if (unlikely(!own)) {
@@ -39,30 +45,34 @@ static bool submit(struct sluice_class *class, const struct sluice_msg *msg, str
 }
 
 /**
- * sluice_ingress() - classify a message and send it where its rule says
+ * sluice_ingress_hinted() - classify a message and send it where its rule says
  * @l: listener that received it
- * @msg: the message for the classifier; at least its first SLUICE_DEPTH_MAX bytes are readable
+ * @msg: the message for the rules; at least its first SLUICE_DEPTH_MAX bytes are readable
+ * @hint: what a program said of it, or NULL: the rules decide
  * @req: the message as a request of the caller's stack: kind, bytes, len, truesize, ifindex; the
  *	rest is filled in here
  *
  * Context: section. Return: true if the bytes were taken; false if they are left to the stack.
  */
-bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, struct sluice_req *req)
+bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *msg,
+			   const struct sluice_hint *hint, struct sluice_req *req)
 {
 	const struct sluice_verdict_to *to;
-	int index;
+	struct sluice_classified found;
 
-	to = sluice_rules_match(rcu_dereference_bh(l->rules), msg, rcu_dereference_bh(l->conf),
-				&index);
+	to = sluice_classify(rcu_dereference_bh(l->rules), rcu_dereference_bh(l->conf), msg, hint,
+			     &found);
+	if (unlikely(found.bad))
+		atomic64_inc(&l->bad_verdicts);
 	req->rule = to->stats;
 	req->arrival = sluice_now();
 	req->deadline = to->deadline ? req->arrival + to->deadline : 0;
-	req->prio = to->prio;
+	req->prio = found.prio < 0 ? to->prio : found.prio;
 	req->borrowed = true;
 	sluice_req_received(req, l);
 	switch (to->action) {
 	case SLUICE_ACTION_GROUP:
-		return submit(to->class, msg, req);
+		return submit(to->class, msg, req, &found);
 	case SLUICE_ACTION_PASS:
 		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
 		return false;
@@ -73,4 +83,10 @@ bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, str
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
 		return true;
 	}
+}
+
+/* The same for a message that no program has looked at. */
+bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, struct sluice_req *req)
+{
+	return sluice_ingress_hinted(l, msg, NULL, req);
 }

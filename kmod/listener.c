@@ -122,6 +122,12 @@ int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb,
 	err = conf_action(l, conf, tb, extack);
 	if (err)
 		goto err;
+	if (tb[SLUICE_A_LISTENER_CLASSIFIER_FD]) {
+		err = sluice_classifier_set(l, nla_get_u32(tb[SLUICE_A_LISTENER_CLASSIFIER_FD]),
+					    extack);
+		if (err)
+			goto err;
+	}
 	rcu_assign_pointer(l->conf, conf);
 	if (old) {
 		synchronize_rcu();
@@ -177,6 +183,7 @@ static void listener_free(struct sluice_listener *l)
 	struct sluice_rule_stats *s;
 	unsigned long id;
 
+	sluice_classifier_release(l);
 	sluice_rules_free(rcu_dereference_protected(l->rules, true));
 	conf_free(rcu_dereference_protected(l->conf, true));
 	xa_for_each(&l->stats, id, s)

@@ -96,6 +96,18 @@ static int xdp_fill(struct sk_buff *msg, const struct sluice_listener *l)
 		       nla_put(msg, SLUICE_A_LISTENER_XDP_PASSED, sizeof(passed), passed);
 }
 
+static int classifier_fill(struct sk_buff *msg, const struct sluice_listener *l)
+{
+	u64 bad = atomic64_read(&l->bad_verdicts);
+	u32 id = sluice_classifier_id(l);
+
+	if (id && nla_put_u32(msg, SLUICE_A_LISTENER_CLASSIFIER_ID, id))
+		return -EMSGSIZE;
+	if (!id && !l->xdp && !bad)
+		return 0;
+	return nla_put_u64_64bit(msg, SLUICE_A_LISTENER_BAD_VERDICTS, bad, SLUICE_A_LISTENER_PAD);
+}
+
 static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 {
 	const struct sluice_listener_conf *c =
@@ -115,6 +127,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	    (l->v6only && nla_put_flag(msg, SLUICE_A_LISTENER_V6ONLY)) ||
 	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
 	    (l->xdp && xdp_fill(msg, l)) ||
+	    classifier_fill(msg, l) ||
 	    (READ_ONCE(l->closed) && nla_put_flag(msg, SLUICE_A_LISTENER_CLOSED)) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_ACTION, c->to.action) ||
 	    (c->group && nla_put_string(msg, SLUICE_A_LISTENER_GROUP, c->group->name)) ||
@@ -243,7 +256,9 @@ out:
 	return err ?: skb->len;
 }
 
-static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const struct sluice_msg *m)
+/* As a datagram would be classified. @skb holds the message alone. */
+static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const struct sluice_msg *m,
+			struct sk_buff *skb)
 {
 	const struct sluice_listener_conf *conf =
 		rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
@@ -252,11 +267,22 @@ static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const st
 	const struct sluice_group_conf *gc;
 	const struct sluice_verdict_to *to;
 	const struct sluice_rings *set;
+	struct sluice_classified found;
 	struct sluice_group *g;
+	struct sluice_hint hint;
+	bool asked;
 	int index;
 	u32 hash;
 
-	to = sluice_rules_match(rules, m, conf, &index);
+	local_bh_disable();
+	asked = sluice_classifier_ask(l, skb, 0, &hint);
+	to = sluice_classify(rules, conf, m, asked ? &hint : NULL, &found);
+	local_bh_enable();
+	index = found.index;
+	if (asked &&
+	    (nla_put_u32(msg, SLUICE_A_EXPLAIN_VERDICT, hint.verdict) ||
+	     (found.bad && nla_put_flag(msg, SLUICE_A_EXPLAIN_BAD))))
+		return -EMSGSIZE;
 	if (nla_put_u32(msg, SLUICE_A_EXPLAIN_ACTION, to->action) ||
 	    nla_put_u32(msg, SLUICE_A_EXPLAIN_GENERATION, rules ? rules->generation : 0))
 		return -EMSGSIZE;
@@ -271,7 +297,9 @@ static int explain_fill(struct sk_buff *msg, struct sluice_listener *l, const st
 	if (nla_put_string(msg, SLUICE_A_EXPLAIN_GROUP, g->name) ||
 	    nla_put_string(msg, SLUICE_A_EXPLAIN_CLASS, to->class->name))
 		return -EMSGSIZE;
-	if (gc->key.type == SLUICE_KEY_FLOW || !sluice_key_hash(&gc->key, m, 0, &hash))
+	if (found.has_key)
+		hash = found.key;
+	else if (gc->key.type == SLUICE_KEY_FLOW || !sluice_key_hash(&gc->key, m, 0, &hash))
 		return 0;
 	if (nla_put_u32(msg, SLUICE_A_EXPLAIN_HASH, hash))
 		return -EMSGSIZE;
@@ -288,7 +316,7 @@ int sluice_nl_explain(struct sk_buff *skb, struct genl_info *info)
 		      *addr = info->attrs[SLUICE_A_EXPLAIN_ADDR];
 	struct sluice_msg m = {};
 	struct sluice_listener *l;
-	struct sk_buff *msg;
+	struct sk_buff *msg, *probe;
 	void *hdr;
 	int err;
 
@@ -307,13 +335,24 @@ int sluice_nl_explain(struct sk_buff *skb, struct genl_info *info)
 		m.family = nla_len(addr) == 4 ? 4 : 6;
 		memcpy(m.saddr, nla_data(addr), nla_len(addr));
 	}
-	msg = sluice_nl_reply(info, SLUICE_CMD_EXPLAIN, SZ_64K, &hdr);
-	if (!msg)
+	probe = alloc_skb(m.len, GFP_KERNEL);
+	if (!probe)
 		return -ENOMEM;
+	skb_reset_mac_header(probe);
+	skb_reset_network_header(probe);
+	skb_put_data(probe, m.data, m.len);
+	probe->protocol = m.family == 6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	probe->dev = genl_info_net(info)->loopback_dev;
+	msg = sluice_nl_reply(info, SLUICE_CMD_EXPLAIN, SZ_64K, &hdr);
+	if (!msg) {
+		kfree_skb(probe);
+		return -ENOMEM;
+	}
 	mutex_lock(&sluice_mutex);
 	l = listener_from(sluice_nl_net(info), info->attrs[SLUICE_A_EXPLAIN_LISTENER],
 			  info->extack);
-	err = PTR_ERR_OR_ZERO(l) ?: explain_fill(msg, l, &m);
+	err = PTR_ERR_OR_ZERO(l) ?: explain_fill(msg, l, &m, probe);
 	mutex_unlock(&sluice_mutex);
+	consume_skb(probe);
 	return sluice_nl_send(msg, hdr, info, err);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Rule sets of a listener: parse, compile, swap atomically, keep counters across swaps. */
+#include <linux/sort.h>
 #include <net/genetlink.h>
 
 #include "policy.h"
@@ -40,6 +41,7 @@ void sluice_rules_free(struct sluice_rules *rules)
 		kfree(rules->rule[i].attr);
 	}
 	sluice_ruleset_free(rules->core);
+	kvfree(rules->by_id);
 	kvfree(rules);
 }
 
@@ -364,6 +366,45 @@ static int compile(struct sluice_rules *rules, const struct draft *drafts,
 	return err;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct sluice_rule_ref *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int index_ids(struct sluice_rules *rules)
+{
+	u32 i;
+
+	rules->by_id = kvcalloc(rules->n, sizeof(*rules->by_id), GFP_KERNEL_ACCOUNT);
+	if (!rules->by_id)
+		return -ENOMEM;
+	for (i = 0; i < rules->n; i++) {
+		rules->by_id[i].id = rules->rule[i].id;
+		rules->by_id[i].index = i;
+	}
+	sort(rules->by_id, rules->n, sizeof(*rules->by_id), by_id, NULL);
+	return 0;
+}
+
+/* The place of a rule in the set, -1: there is none with this number. Context: RCU reader. */
+int sluice_rules_find(const struct sluice_rules *rules, u32 id)
+{
+	u32 low = 0, high = rules ? rules->n : 0, mid;
+
+	while (low < high) {
+		mid = (low + high) / 2;
+		if (rules->by_id[mid].id == id)
+			return rules->by_id[mid].index;
+		if (rules->by_id[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return -1;
+}
+
 static struct sluice_rules *rules_create(struct sluice_listener *l, const struct nlmsghdr *nlh,
 					 int hdrlen, u32 n, struct netlink_ext_ack *extack)
 {
@@ -394,7 +435,9 @@ static struct sluice_rules *rules_create(struct sluice_listener *l, const struct
 		i++;
 		cond_resched();
 	}
-	err = compile(rules, drafts, nests, extack);
+	err = index_ids(rules);
+	if (!err)
+		err = compile(rules, drafts, nests, extack);
 out:
 	for (i = 0; drafts && i < n; i++)
 		draft_free(&drafts[i]);

@@ -95,6 +95,7 @@ struct sluice_group;
 struct sluice_listener;
 struct sluice_conn;
 struct sluice_ring;
+struct sluice_classifier;
 struct sluice_routes;
 struct sluice_xdp;
 struct xdp_frame;
@@ -209,6 +210,21 @@ struct sluice_verdict_to {
 	struct sluice_rule_stats *stats;
 };
 
+/* How a message was classified. */
+struct sluice_classified {
+	int index;   /* of the rule in its set, -1: the default */
+	int prio;    /* in place of the rule's, -1: the rule's */
+	bool has_key;
+	bool bad;    /* the program's verdict was impossible */
+	u32 key;     /* hash of the steering key, with @has_key */
+};
+
+/* What a program says of a message: SLUICE_VERDICT_* of linux/sluice_bpf.h; not checked yet. */
+struct sluice_hint {
+	u32 verdict;
+	u32 key;
+};
+
 struct sluice_rule {
 	struct sluice_verdict_to to;
 	u32 id;
@@ -216,11 +232,17 @@ struct sluice_rule {
 	struct nlattr *attr; /* the nest it was made from, for dumps */
 };
 
+struct sluice_rule_ref {
+	u32 id;
+	u32 index;
+};
+
 struct sluice_rules {
 	struct sluice_ruleset *core; /* NULL: no rules */
 	u32 generation;
 	u32 n;
 	u32 depth; /* bytes of a message that core may look at */
+	struct sluice_rule_ref *by_id; /* sorted */
 	struct sluice_rule rule[];
 };
 
@@ -241,6 +263,8 @@ struct sluice_listener {
 	u32 id;
 	struct sluice_rules __rcu *rules;
 	struct sluice_listener_conf __rcu *conf;
+	struct sluice_classifier __rcu *classifier; /* looks before the rules do; NULL: none */
+	atomic64_t bad_verdicts;		    /* of programs, left to the rules */
 	struct sluice_counters __percpu *cnt;
 	struct sock *sk;       /* reference; sections read it once */
 	struct socket *sock;   /* the kernel's own; NULL while an adopted one is open */
@@ -457,9 +481,11 @@ u32 sluice_req_source(const struct sluice_req *req, u32 seed);
 
 /* ingress.c */
 u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *msg,
-			const struct sluice_req *req);
+			const struct sluice_req *req, const struct sluice_classified *found);
 bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
 		    struct sluice_req *req);
+bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *msg,
+			   const struct sluice_hint *hint, struct sluice_req *req);
 
 /* ledger.c */
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);
@@ -492,6 +518,20 @@ const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *ru
 						   const struct sluice_msg *msg,
 						   const struct sluice_listener_conf *conf,
 						   int *index);
+
+int sluice_rules_find(const struct sluice_rules *rules, u32 id);
+
+/* bpf.c */
+int sluice_classifier_set(struct sluice_listener *l, u32 fd, struct netlink_ext_ack *extack);
+void sluice_classifier_release(struct sluice_listener *l);
+u32 sluice_classifier_id(const struct sluice_listener *l);
+bool sluice_classifier_ask(const struct sluice_listener *l, struct sk_buff *skb, u32 off,
+			   struct sluice_hint *hint);
+const struct sluice_verdict_to *sluice_classify(const struct sluice_rules *rules,
+						const struct sluice_listener_conf *conf,
+						const struct sluice_msg *msg,
+						const struct sluice_hint *hint,
+						struct sluice_classified *found);
 
 /* Is there somebody who receives what the listener passes? */
 static inline bool sluice_listener_passes(const struct sluice_listener *l)

@@ -54,7 +54,11 @@ static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct
 		.truesize = skb->truesize + sizeof(req),
 		.ifindex = device(skb),
 	};
+	struct sluice_hint hint;
 
+	if (unlikely(rcu_access_pointer(l->classifier)) &&
+	    sluice_classifier_ask(l, skb, req.off, &hint))
+		return sluice_ingress_hinted(l, msg, &hint, &req);
 	return sluice_ingress(l, msg, &req);
 }
 

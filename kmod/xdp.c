@@ -109,7 +109,8 @@ static bool may_be_partial(const struct xdp_buff *xdp)
 }
 
 static bool take(struct sluice_listener *l, const struct net_device *dev,
-		 const struct xdp_buff *xdp, const struct sluice_packet *p)
+		 const struct xdp_buff *xdp, const struct sluice_packet *p,
+		 const struct sluice_hint *hint)
 {
 	struct xdp_frame frame = {.data = xdp->data, .len = p->off + p->len};
 	struct sluice_msg msg = {
@@ -128,7 +129,7 @@ static bool take(struct sluice_listener *l, const struct net_device *dev,
 	};
 
 	memcpy(msg.saddr, addresses(xdp->data, p), p->family == 4 ? 4 : 16);
-	return sluice_ingress(l, &msg, &req);
+	return sluice_ingress_hinted(l, &msg, hint, &req);
 }
 
 static int pass(const struct sluice_xdp_port *port, struct sluice_xdp_opts *opts,
@@ -143,7 +144,8 @@ static int pass(const struct sluice_xdp_port *port, struct sluice_xdp_opts *opts
 static_assert((int)SLUICE_PACKET_OTHER == (int)SLUICE_XDP_PASS_OTHER + 1);
 static_assert((int)SLUICE_PACKET_CHECKSUM == (int)SLUICE_XDP_PASS_CHECKSUM + 1);
 
-static int offer(struct xdp_buff *xdp, struct sluice_xdp_opts *opts)
+static int offer(struct xdp_buff *xdp, struct sluice_xdp_opts *opts,
+		 const struct sluice_hint *hint)
 {
 	const struct sluice_xdp_port *port = port_find(xdp->rxq->dev);
 	const struct net_device *dev;
@@ -166,25 +168,39 @@ static int offer(struct xdp_buff *xdp, struct sluice_xdp_opts *opts)
 		return pass(port, opts, SLUICE_XDP_PASS_HOST);
 	if (unlikely(!sluice_packet_sum_ok(xdp->data, &p, may_be_partial(xdp))))
 		return pass(port, opts, SLUICE_XDP_PASS_CHECKSUM);
-	if (likely(take(x->listener, dev, xdp, &p)))
+	if (likely(take(x->listener, dev, xdp, &p, hint)))
 		return XDP_DROP;
 	return pass(port, opts, SLUICE_XDP_PASS_REQUEST);
+}
+
+/* What a program of a later day gives beyond what we know must be nothing. */
+static bool opts_fit(const struct sluice_xdp_opts *opts, u32 size)
+{
+	return size >= SLUICE_XDP_OPTS_MIN && size % 4 == 0 &&
+	       (size <= sizeof(*opts) || !memchr_inv(opts + 1, 0, size - sizeof(*opts)));
 }
 
 /**
  * sluice_xdp_request() - offer a frame to the XDP listeners of its device
  * @ctx: context of an XDP program
  * @opts: see linux/sluice_bpf.h
- * @opts__sz: its size
+ * @opts__sz: its size, as the program knows it
  *
  * Context: an XDP program in a section; a test run of one on a kernel that lets it run outside is
  * refused. Return: XDP_DROP the frame was taken; XDP_PASS; XDP_ABORTED.
  */
 __bpf_kfunc int sluice_xdp_request(struct xdp_md *ctx, struct sluice_xdp_opts *opts, u32 opts__sz)
 {
-	if (unlikely(opts__sz != sizeof(*opts) || opts->flags || !softirq_count()))
+	struct sluice_hint hint = {};
+
+	if (unlikely(!opts_fit(opts, opts__sz) || opts->flags || !softirq_count()))
 		return XDP_ABORTED;
-	return offer((struct xdp_buff *)ctx, opts);
+	if (opts__sz < offsetofend(struct sluice_xdp_opts, key))
+		return offer((struct xdp_buff *)ctx, opts, NULL);
+	/* it may lie in a map that others write to */
+	hint.verdict = READ_ONCE(opts->verdict);
+	hint.key = READ_ONCE(opts->key);
+	return offer((struct xdp_buff *)ctx, opts, hint.verdict ? &hint : NULL);
 }
 
 BTF_KFUNCS_START(xdp_kfuncs)

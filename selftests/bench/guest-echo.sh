@@ -39,6 +39,19 @@ run() {
 		"${@:2}" || status=$?
 		keep_requests
 		;;
+	sluice-xdp)
+		# the client's device takes frames from a driver, and drops them before it makes anything of them
+		ip netns exec bench ethtool -K v1 gro on
+		[ "$replies" = kept ] || ip netns exec bench cost drop v1
+		sluice group add echo steer hash backlog 0
+		sluice listener add bench xdp dev v0 udp 0.0.0.0:7000 default group echo
+		"${@:2}" || status=$?
+		sluice check -q
+		sluice listener del bench
+		sluice group del echo
+		ip -n bench link set v1 xdp off
+		ip netns exec bench ethtool -K v1 gro off
+		;;
 	sluice*)
 		sluice group add echo steer hash backlog 0
 		sluice listener add bench udp 0.0.0.0:7000 default group echo
@@ -52,6 +65,7 @@ run() {
 	return $status
 }
 
+replies=kept
 echo "kernel $(uname -r)"
 for server in $SERVERS; do
 	run "$server" cost check "$server" 64 1 2>/tmp/why || {
@@ -69,7 +83,14 @@ for shape in $SHAPES; do
 	cost send "$ROUNDS" "${shape%/*}" "${shape#*/}"
 done
 keep_requests
+# the same where the driver has to make XDP frames of them, of which a program drops each
+cost drop v0
+for shape in $SHAPES; do
+	cost send "$ROUNDS" "${shape%/*}" "${shape#*/}" | sed 's/^cost send /cost send-xdp /'
+done
+ip link set v0 xdp off
 drop_replies
+replies=dropped
 for _ in $(seq "$REPEATS"); do
 	for shape in $SHAPES; do
 		for server in $usable; do

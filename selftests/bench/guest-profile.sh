@@ -4,6 +4,12 @@
 set -e
 . /bench-net.sh
 case $SERVER in
+sluice-xdp)
+	ip netns exec bench ethtool -K v1 gro on
+	ip netns exec bench cost drop v1
+	sluice group add echo steer hash backlog 0
+	sluice listener add bench xdp dev v0 udp 0.0.0.0:7000 default group echo
+	;;
 sluice*)
 	sluice group add echo steer hash backlog 0
 	sluice listener add bench udp 0.0.0.0:7000 default group echo

@@ -7,6 +7,7 @@ gone_said() { sl listener show l | grep -q 'its device is gone'; }
 here_said() { ! gone_said; }
 class_count() { sl -j stats class | tr -s ',{}' '\n' | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" | awk '{ s += $1 } END { print s + 0 }'; }
 answers() { ip netns exec cli ./udp_probe "$1" 7000 again 1 500 | grep -q '^1 replies'; }
+answers_own() { ip netns exec cli ./udp_probe 10.7.0.1 7000 '!a' 1 5000 | grep -q '^1 replies'; }
 answered_is() { [ "$(outcome answered)" -eq "$1" ]; }
 
 net_up
@@ -78,6 +79,12 @@ sl listener del below
 nsenter --net=/run/netns/srv xdp-loader load -m native s0 ./own_xdp.bpf.o
 check "a program of the user's own offers frames by the kfunc" \
 	sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 own 1 5000 | grep -q '^10.7.0.1 own'"
+sl rule add l 10 order 10 text 0 nothing-is-like-this group g class urgent
+check "it names the rule that applies" sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 '!a' 2 5000 | grep -q '^2 replies'"
+check "with its class" sh -c "ip netns exec srv sluice stats rule | grep -q '^rule l/10  *2 '"
+sl rule del l 10
+check "one that is not there is an impossible verdict: the rules decide" answers_own
+check "and it is counted" sh -c "ip netns exec srv sluice listener show l | grep -q ' 1 impossible verdicts'"
 check "it is there" sh -c "nsenter --net=/run/netns/srv xdp-loader status s0 | grep -q own_xdp"
 nsenter --net=/run/netns/srv xdp-loader unload s0 -i "$(nsenter --net=/run/netns/srv xdp-loader status s0 | sed -n 's/.*own_xdp *[a-z]* *\([0-9]*\) .*/\1/p')"
 

@@ -2,7 +2,7 @@
 # The sluice command.
 
 CLI_PARTS := args value schema object genl codec query json owner listener listener_tcp group rule rules ring conn \
-	stats check config apply explain monitor top doctor complete xdp
+	stats check config apply explain monitor top doctor complete bpf xdp
 
 PROGS += sluice
 COMPLETED += sluice

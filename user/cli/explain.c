@@ -220,6 +220,9 @@ static void print_verdict(const struct explain *e, const struct sluice_msg *msg,
 	struct rule *r = e->rule.n ? e->rule.items : NULL;
 
 	printf("listener %s, rules of generation %u\n", e->listener, e->generation);
+	if (is_given(e, SLUICE_A_EXPLAIN_VERDICT))
+		printf("the classifier says 0x%08x%s\n", e->verdict, e->bad ? ": impossible, the rules decide" :
+		       e->verdict & SLUICE_VERDICT_RULE ? "" : ": the rules decide");
 	if (r) {
 		printf("taken by\n");
 		print_matches(r, msg, from);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf.h"
 #include "cli.h"
 #include "listener_tcp.h"
 #include "xdp.h"
@@ -77,11 +78,37 @@ static int parse_copy(struct cli *c, struct args *a, void *obj)
 	return args_u32(c, a, "number of bytes", SLUICE_REJECT_MAX, &l->reject_copy);
 }
 
+/* Stays open until the kernel has the program. */
+static struct bpf_object *classifier;
+
+static int parse_classifier(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+	const char *word;
+	int ret = args_need(c, a, "an object file, or none", &word);
+
+	if (ret)
+		return ret;
+	l->given |= GIVEN(SLUICE_A_LISTENER_CLASSIFIER_FD);
+	l->classifier_fd = SLUICE_CLASSIFIER_NONE;
+	if (!strcmp(word, "none"))
+		return 0;
+	if (classifier)
+		return fail_usage(c, "a listener has one classifier");
+	ret = bpf_load(c, word, &classifier);
+	if (ret < 0)
+		return ret;
+	l->classifier_fd = ret;
+	return 0;
+}
+
 #define SET_OPTIONS											\
 	{ "default", "group NAME|reject|drop|pass", "what happens to messages that no rule takes (reject)",	\
 	  parse_default },										\
 	{ "reject-reply", "BYTES", "sent to the client of a rejected request; \"\": nothing", parse_reply },	\
 	{ "copy", "N", "the reply's first N bytes are the request's first N", parse_copy },			\
+	{ "classifier", "FILE|none", "a BPF program in FILE looks at each message before the rules do",	\
+	  parse_classifier },										\
 	{ NULL, NULL, NULL, NULL }
 
 const struct keyword listener_options[] = {
@@ -305,6 +332,10 @@ static int show_listeners(struct cli *c, const struct objects *o)
 			printf(", open connections %u", l->conns);
 		listener_counts_print(stdout, l);
 		printf("\n");
+		if (l->classifier_id)
+			printf("\t# classifier: BPF program %u\n", l->classifier_id);
+		if (l->bad_verdicts)
+			printf("\t# programs gave %llu impossible verdicts\n", (unsigned long long)l->bad_verdicts);
 		if (l->xdp)
 			print_xdp(l);
 	}

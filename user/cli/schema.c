@@ -124,6 +124,9 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_KEEPALIVE_NS] = A(listener, keepalive_ns, "keepalive-ns", T_U64, F_NS),
 	[SLUICE_A_LISTENER_CONNS] = A(listener, conns, "conns", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_CONN_COUNTS] = A(listener, conn_counts, "conn-counts", T_COUNTS, F_OUT),
+	[SLUICE_A_LISTENER_CLASSIFIER_FD] = A(listener, classifier_fd, "classifier-fd", T_U32, 0),
+	[SLUICE_A_LISTENER_CLASSIFIER_ID] = A(listener, classifier_id, "classifier-id", T_U32, F_OUT),
+	[SLUICE_A_LISTENER_BAD_VERDICTS] = A(listener, bad_verdicts, "bad-verdicts", T_U64, F_OUT),
 	[SLUICE_A_LISTENER_PAD] = A_PAD,
 };
 SET(listener, SLUICE_A_LISTENER_MAX);
@@ -222,6 +225,8 @@ static const struct attr_desc explain_attrs[SLUICE_A_EXPLAIN_MAX + 1] = {
 	[SLUICE_A_EXPLAIN_HASH] = A(explain, hash, "hash", T_U32, F_OUT | F_HEX),
 	[SLUICE_A_EXPLAIN_RING] = A(explain, ring, "ring", T_U32, F_OUT),
 	[SLUICE_A_EXPLAIN_GENERATION] = A(explain, generation, "generation", T_U32, F_OUT),
+	[SLUICE_A_EXPLAIN_VERDICT] = A(explain, verdict, "verdict", T_U32, F_OUT | F_HEX),
+	[SLUICE_A_EXPLAIN_BAD] = A(explain, bad, "bad", T_FLAG, F_OUT),
 };
 SET(explain, SLUICE_A_EXPLAIN_MAX);
 

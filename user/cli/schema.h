@@ -113,7 +113,8 @@ struct listener {
 	bool v6only, adopted, closed, xdp;
 	char group[NAME_LEN];
 	struct blob reject_data, xdp_passed;
-	uint32_t reject_copy, generation, rules;
+	uint32_t reject_copy, generation, rules, classifier_fd, classifier_id;
+	uint64_t bad_verdicts;
 	/* TCP */
 	uint32_t frame_offset, frame_width, frame_delim, message_max, backlog, max_conns, max_per_source;
 	uint32_t pipeline, send_limit, conns;
@@ -181,7 +182,8 @@ struct explain {
 	struct vec rule;	/* struct rule, at most one */
 	uint32_t action;
 	char group[NAME_LEN], class[NAME_LEN];
-	uint32_t hash, ring, generation;
+	uint32_t hash, ring, generation, verdict;
+	bool bad;
 };
 
 struct event {

@@ -194,6 +194,8 @@ enum sluice_event {
 	__SLUICE_EVENT_MAX
 };
 
+#define SLUICE_CLASSIFIER_NONE 0xffffffffU
+
 /* attribute set "listener" */
 enum {
 	SLUICE_A_LISTENER_UNSPEC,
@@ -253,6 +255,13 @@ enum {
 	SLUICE_A_LISTENER_CONNS,	/* u32, out: open connections */
 	/* binary, out: u64 per enum sluice_conn_count */
 	SLUICE_A_LISTENER_CONN_COUNTS,
+	/*
+	 * u32, in: fd of the caller's socket-filter program that looks before the rules do;
+	 * SLUICE_CLASSIFIER_NONE: none any more
+	 */
+	SLUICE_A_LISTENER_CLASSIFIER_FD,
+	SLUICE_A_LISTENER_CLASSIFIER_ID,	/* u32, out: number of the program in the kernel */
+	SLUICE_A_LISTENER_BAD_VERDICTS,	/* u64, out: impossible ones of programs, left to the rules */
 	SLUICE_A_LISTENER_PAD,
 	__SLUICE_A_LISTENER_MAX
 };
@@ -441,6 +450,9 @@ enum {
 	SLUICE_A_EXPLAIN_HASH,		/* u32, out: of the steering key, if the message has one */
 	SLUICE_A_EXPLAIN_RING,		/* u32, out: the ring that hash steering picks now */
 	SLUICE_A_EXPLAIN_GENERATION,	/* u32, out: of the rule set */
+	/* u32, out: what the classifier said, see linux/sluice_bpf.h; absent: there is none */
+	SLUICE_A_EXPLAIN_VERDICT,
+	SLUICE_A_EXPLAIN_BAD,		/* flag, out: it is impossible, and the rules decide */
 	__SLUICE_A_EXPLAIN_MAX
 };
 #define SLUICE_A_EXPLAIN_MAX (__SLUICE_A_EXPLAIN_MAX - 1)

@@ -27,11 +27,30 @@ enum sluice_xdp_pass {
 	__SLUICE_XDP_PASS_MAX
 };
 
+/*
+ * What a program says of a message, in front of the listener's rules: a classifier, that is a BPF
+ * program of type socket filter set on a UDP listener, by its return value (its context's data
+ * begin at the message), an XDP program by sluice_xdp_opts.verdict. Group, class and deadline are
+ * those of the rule that it names.
+ */
+/* number of the rule that applies; 0: the rules decide */
+#define SLUICE_VERDICT_RULE	0x00ffffffU
+/* 0: the rule's own priority; 1 + priority else */
+#define SLUICE_VERDICT_PRIO	0x07000000U
+#define SLUICE_VERDICT_AT_PRIO(prio) ((__u32)((prio) + 1) << 24)
+/* the hash of the steering key is given: by a classifier in cb[0], else in sluice_xdp_opts.key */
+#define SLUICE_VERDICT_KEY	0x08000000U
+#define SLUICE_VERDICT_ALL	0x0fffffffU	/* a verdict with another bit is impossible */
+
 /* Second argument of sluice_xdp_request(). */
 struct sluice_xdp_opts {
 	__u32 flags;	/* in: 0; unknown ones are refused */
 	__u32 passed;	/* out: 1 + enum sluice_xdp_pass; 0: the frame was taken */
+	__u32 verdict;	/* in: SLUICE_VERDICT_*; 0: the rules decide */
+	__u32 key;	/* in: hash of the steering key, with SLUICE_VERDICT_KEY */
 };
+
+#define SLUICE_XDP_OPTS_MIN 8	/* flags and passed: the smallest size that is taken */
 
 /*
  * For XDP programs:

@@ -82,4 +82,10 @@ int to_ring(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
+SEC("xdp")
+int drop(struct xdp_md *ctx)
+{
+	return XDP_DROP;
+}
+
 char _license[] SEC("license") = "GPL";

@@ -279,7 +279,8 @@ static int usage(void)
 	fprintf(stderr, "usage: cost check SERVER [SIZE [FLOWS]]    each request is answered with its own bytes\n"
 			"       cost SERVER ROUNDS [SIZE [FLOWS]]   instructions per request; FLOWS 1g: gathered\n"
 			"       cost mark SERVER ROUNDS [SIZE [FLOWS]]   the same with marks for profile/\n"
-			"       cost consume|offer REQUESTS         an untimed server, an untimed client\n");
+			"       cost consume|offer REQUESTS         an untimed server, an untimed client\n"
+			"       cost drop DEVICE                    by XDP, what arrives there\n");
 	return 2;
 }
 
@@ -292,6 +293,8 @@ int main(int argc, char **argv)
 		return usage();
 	if (!strcmp(argv[1], "consume"))
 		return consume(strtoul(argv[2], NULL, 0));
+	if (!strcmp(argv[1], "drop"))
+		return xdp_drop(argv[2]);
 	if (!strcmp(argv[1], "offer"))
 		return offer(strtoul(argv[2], NULL, 0));
 	checking = !strcmp(argv[1], "check");

@@ -39,6 +39,9 @@ int udp_socket(const char *addr, int port);
 struct bpf_object;
 struct bpf_object *xdp_attach(const char *program, unsigned int flags);
 
+/* Have a device drop what arrives, until something else does away with it. */
+int xdp_drop(const char *device);
+
 /* An Ethernet frame that holds a request becomes the reply to it: its payload stays. */
 bool frame_turn(uint8_t *frame, uint32_t len);
 

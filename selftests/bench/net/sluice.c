@@ -69,5 +69,6 @@ int consume(unsigned long want)
 
 const struct server sluice_servers[] = {
 	{ "sluice", open_sluice, serve_sluice, false },
+	{ "sluice-xdp", open_sluice, serve_sluice, false },
 	{ 0 },
 };

@@ -60,7 +60,7 @@ static void xdp_detach(void)
 	bpf_object__close(attached);
 }
 
-struct bpf_object *xdp_attach(const char *program, unsigned int flags)
+static struct bpf_program *load(const char *program)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	struct bpf_program *p;
@@ -77,6 +77,23 @@ struct bpf_object *xdp_attach(const char *program, unsigned int flags)
 	p = bpf_object__find_program_by_name(attached, program);
 	if (!p)
 		die(program, ENOENT);
+	return p;
+}
+
+int xdp_drop(const char *device)
+{
+	int err = bpf_xdp_attach(if_nametoindex(device), bpf_program__fd(load("drop")), XDP_FLAGS_DRV_MODE, NULL);
+
+	if (err)
+		die("attaching to the device", err);
+	return 0;
+}
+
+struct bpf_object *xdp_attach(const char *program, unsigned int flags)
+{
+	struct bpf_program *p = load(program);
+	int err;
+
 	attached_flags = flags;
 	err = bpf_xdp_attach(if_nametoindex(DEVICE), bpf_program__fd(p), flags, NULL);
 	if (err)

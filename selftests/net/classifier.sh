@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# A BPF classifier in front of a listener's rules: it names the rule, the rules decide, or its verdict is impossible.
+. ./lib.sh
+
+# rule_is N COUNT: what rule N of listener l received
+rule_is() { sl stats rule | grep -q "^rule l/$1  *$2 "; }
+
+net_up
+sl group add g steer hash
+sl listener add l udp 0.0.0.0:7000 default group g
+sl rule add l 5 order 5 text 0 rule drop
+sl rule add l 10 order 10 text 0 nothing-is-like-this group g class small
+sl rule add l 11 order 11 text 0 nothing-is-like-this-either group g class large
+check "a program from an object file" sl listener set l classifier classify.bpf.o
+check "show says so" sh -c "ip netns exec srv sluice listener show l | grep -q 'classifier: BPF program'"
+consumer /tmp/c g echo
+probe 10.7.0.1 7000 1one 3 5000 >/tmp/one
+probe 10.7.0.1 7000 7seven 2 5000 >/tmp/seven
+check "all are answered" sh -c "grep -qx '3 replies' /tmp/one && grep -qx '2 replies' /tmp/seven"
+check "by the rule that it names: small" rule_is 10 3
+check "and large" rule_is 11 2
+probe 10.7.0.1 7000 rule 2 200 >/dev/null
+check "where it names none the rules decide" until_true 10 rule_is 5 2
+check "explain runs it" sh -c "ip netns exec srv sluice explain l text:7x | grep -q 'classifier says 0x0800000b'"
+check "explain: its rule applies" sh -c "ip netns exec srv sluice explain l text:7x | grep -q 'class large'"
+check "explain: its key" sh -c "ip netns exec srv sluice explain l text:7x | grep -q 'hash of the key'"
+
+sl rule del l 11
+probe 10.7.0.1 7000 7seven 2 5000 >/tmp/seven
+check "a rule that is not there: the rules decide" grep -qx '2 replies' /tmp/seven
+check "and it is counted" sh -c "ip netns exec srv sluice listener show l | grep -q ' 2 impossible verdicts'"
+check "explain says so" sh -c "ip netns exec srv sluice explain l text:7x | grep -q impossible"
+
+cli ./udp_probe 10.7.0.1 7000 1load 600 1000 each >/tmp/load &
+load=$!
+i=0
+while kill -0 $load 2>/dev/null; do
+	sl listener set l classifier none
+	sl listener set l classifier classify.bpf.o
+	i=$((i + 1))
+done
+wait $load
+check "taken away and set again under load: all are answered" grep -qx '600 replies' /tmp/load
+check "more than once" [ $i -gt 1 ]
+check "not for an XDP listener" sh -c "ip netns exec srv sluice listener add x xdp dev s0 udp 0.0.0.0:7001 default reject classifier ./classify.bpf.o 2>&1 | grep -q 'XDP program can do'"
+check "a file that is none" sh -c "! ip netns exec srv sluice listener set l classifier /etc/passwd"
+sl listener set l classifier none
+check "none any more" sh -c "! ip netns exec srv sluice listener show l | grep -q classifier"
+check "ledger closed" sl check
+cleanup
+check "unload" rmmod sluice
+done_testing
