@@ -11,6 +11,7 @@
 #define BACKLOG_BYTES_DEFAULT (16ULL << 20)
 #define MAX_RINGS_DEFAULT     64
 #define KEY_LEN_MAX	      64
+#define STALL_NS_DEFAULT      (10ULL * NSEC_PER_SEC)
 
 struct sluice_group *sluice_group_find(struct sluice_net *sn, const char *name)
 {
@@ -116,6 +117,7 @@ static void conf_default(struct sluice_group_conf *c)
 	c->backlog_bytes = BACKLOG_BYTES_DEFAULT;
 	c->hold_ns = NSEC_PER_SEC;
 	c->max_rings = MAX_RINGS_DEFAULT;
+	c->stall_ns = STALL_NS_DEFAULT;
 	c->uid = make_kuid(current_user_ns(), 0);
 	if (!uid_valid(c->uid))
 		c->uid = GLOBAL_ROOT_UID;
@@ -288,7 +290,13 @@ int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, const str
 	u64_from(tb[SLUICE_A_GROUP_HOLD_NS], &c->hold_ns);
 	u32_from(tb[SLUICE_A_GROUP_CRASH], &c->crash);
 	u32_from(tb[SLUICE_A_GROUP_MAX_RINGS], &c->max_rings);
+	u64_from(tb[SLUICE_A_GROUP_STALL_NS], &c->stall_ns);
 	err = -ERANGE;
+	if (c->stall_ns > SLUICE_HOLD_NS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_GROUP_STALL_NS],
+				    "stall time is over an hour");
+		goto err;
+	}
 	if (c->hold_ns > SLUICE_HOLD_NS_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_GROUP_HOLD_NS],
 				    "hold time is over an hour");
@@ -311,6 +319,7 @@ int sluice_group_configure(struct sluice_group *g, struct nlattr **tb, const str
 	sluice_limits_refresh(g);
 	local_bh_enable();
 	if (old) {
+		sluice_watch_change(g, old->stall_ns);
 		kfree_rcu(old, rcu);
 		sluice_backlog_run(g);
 	}
@@ -353,6 +362,7 @@ struct sluice_group *sluice_group_create(struct sluice_net *sn, struct nlattr **
 	strscpy(g->name, name, sizeof(g->name));
 	INIT_LIST_HEAD(&g->members);
 	g->seed = get_random_u32();
+	sluice_watch_init(g);
 	err = sluice_backlog_init(g);
 	if (err)
 		goto err;
@@ -391,6 +401,7 @@ void sluice_group_destroy(struct sluice_group *g)
 	WARN_ON_ONCE(g->users);
 	list_del(&g->list);
 	synchronize_rcu();
+	sluice_watch_fini(g);
 	sluice_backlog_fini(g);
 	synchronize_rcu();
 	group_free(g);

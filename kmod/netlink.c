@@ -114,6 +114,7 @@ const struct nla_policy sluice_group_policy[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_MAX_RINGS] = NLA_POLICY_RANGE(NLA_U32, 1, SLUICE_RINGS_MAX),
 	[SLUICE_A_GROUP_TARGET_NS] = {.type = NLA_U64},
 	[SLUICE_A_GROUP_INTERVAL_NS] = {.type = NLA_U64},
+	[SLUICE_A_GROUP_STALL_NS] = {.type = NLA_U64},
 	[SLUICE_A_GROUP_ORDER] = NLA_POLICY_MAX(NLA_U32, __SLUICE_ORDER_MAX - 1),
 	[SLUICE_A_GROUP_CLASS_CONF] = NLA_POLICY_NESTED(sluice_class_policy),
 };
@@ -252,6 +253,9 @@ static int event_fill(struct sk_buff *msg, enum sluice_event kind, const char *n
 	    nla_put_string(msg, SLUICE_A_EVENT_COMM, ring->comm) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_EVENT_COUNT, count, SLUICE_A_EVENT_PAD))
 		return -EMSGSIZE;
+	if (kind == SLUICE_EVENT_RING_STALLED)
+		return nla_put_u64_64bit(msg, SLUICE_A_EVENT_AGE_NS, sluice_now() - ring->moved_at,
+					 SLUICE_A_EVENT_PAD);
 	return 0;
 }
 

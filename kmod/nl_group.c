@@ -155,6 +155,7 @@ static int group_fill(struct sk_buff *msg, struct sluice_group *g)
 			      SLUICE_A_GROUP_PAD) ||
 	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_INTERVAL_NS, c->policy.interval,
 			      SLUICE_A_GROUP_PAD) ||
+	    nla_put_u64_64bit(msg, SLUICE_A_GROUP_STALL_NS, c->stall_ns, SLUICE_A_GROUP_PAD) ||
 	    nla_put_u32(msg, SLUICE_A_GROUP_ORDER,
 			c->policy.fifo ? SLUICE_ORDER_FIFO : SLUICE_ORDER_LIFO))
 		return -EMSGSIZE;

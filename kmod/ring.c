@@ -282,6 +282,24 @@ struct sluice_ring *sluice_ring_find(struct sluice_net *sn, u32 id)
 	return NULL;
 }
 
+/* Let a ring take requests. Context: may sleep, sluice_mutex is held. Return: 0 or -ENOMEM. */
+int sluice_ring_open_intake(struct sluice_ring *ring)
+{
+	int err;
+
+	spin_lock_bh(&ring->lock);
+	ring->closed = false;
+	spin_unlock_bh(&ring->lock);
+	sluice_limits_copy(ring);
+	err = sluice_group_rings_add(ring->group, ring);
+	if (err) {
+		spin_lock_bh(&ring->lock);
+		ring->closed = true;
+		spin_unlock_bh(&ring->lock);
+	}
+	return err;
+}
+
 /**
  * sluice_ring_attach() - let a ring that is set up take requests
  * @ring: sluice_mutex is held
@@ -297,15 +315,12 @@ int sluice_ring_attach(struct sluice_ring *ring)
 		return -ENODEV;
 	if (ring->attached)
 		return -EBUSY;
-	spin_lock_bh(&ring->lock);
-	ring->closed = false;
-	spin_unlock_bh(&ring->lock);
-	sluice_limits_copy(ring);
-	err = sluice_group_rings_add(ring->group, ring);
+	err = sluice_ring_open_intake(ring);
 	if (err)
 		return err;
 	ring->attached = true;
 	ring->draining = false;
+	sluice_watch_start(ring);
 	sluice_ring_state(ring, SLUICE_STATE_ATTACHED, SLUICE_STATE_DRAINING);
 	sluice_event(ring->sn, SLUICE_EVENT_RING_ATTACHED, ring->group->name, ring, 0);
 	sluice_backlog_run(ring->group);

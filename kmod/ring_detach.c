@@ -40,6 +40,33 @@ static void close_intake(struct sluice_ring *ring)
 }
 
 /**
+ * sluice_ring_set_aside() - pass over an attached ring, or do so no more; what it has it may answer
+ * @ring: sluice_mutex is held
+ * @on: false: it takes requests again
+ *
+ * Context: may sleep. Return: 0, -ENOMEM: it stays aside.
+ */
+int sluice_ring_set_aside(struct sluice_ring *ring, bool on)
+{
+	int err;
+
+	lockdep_assert_held(&sluice_mutex);
+	if (on) {
+		ring->aside = true;
+		sluice_ring_state(ring, SLUICE_STATE_STALLED, 0);
+		close_intake(ring);
+		return 0;
+	}
+	err = sluice_ring_open_intake(ring);
+	if (err)
+		return err;
+	ring->aside = false;
+	sluice_ring_state(ring, 0, SLUICE_STATE_STALLED);
+	sluice_backlog_run(ring->group);
+	return 0;
+}
+
+/**
  * sluice_ring_drain() - stop, or resume, giving requests to a ring; what it has may still be
  * answered
  * @ring: sluice_mutex is held
@@ -60,8 +87,10 @@ int sluice_ring_drain(struct sluice_ring *ring, bool on)
 		return -EINVAL;
 	close_intake(ring);
 	ring->attached = false;
+	ring->aside = false;
 	ring->draining = true;
-	sluice_ring_state(ring, SLUICE_STATE_DRAINING, SLUICE_STATE_ATTACHED);
+	sluice_ring_state(ring, SLUICE_STATE_DRAINING,
+			  SLUICE_STATE_ATTACHED | SLUICE_STATE_STALLED);
 	wake_up_interruptible_all(&ring->wq);
 	return 0;
 }
@@ -196,7 +225,8 @@ void sluice_ring_detach(struct sluice_ring *ring)
 	WRITE_ONCE(ring->group, NULL);
 	ring->attached = false;
 	ring->draining = false;
-	sluice_ring_state(ring, SLUICE_STATE_GONE, SLUICE_STATE_ATTACHED | SLUICE_STATE_DRAINING);
+	sluice_ring_state(ring, SLUICE_STATE_GONE,
+			  SLUICE_STATE_ATTACHED | SLUICE_STATE_DRAINING | SLUICE_STATE_STALLED);
 	wake_up_interruptible_all(&ring->wq);
 	/* a transmit context that read ring->group before may still look at the group */
 	synchronize_rcu();

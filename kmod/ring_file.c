@@ -138,6 +138,7 @@ static void map_pointers(struct sluice_ring *ring)
 	ring->k_state = k + m->state;
 	ring->u_resp_tail = u + m->resp_tail;
 	ring->u_need_wakeup = u + m->need_wakeup;
+	ring->u_heartbeat = u + m->heartbeat;
 	ring->resp = ring->mem.base + m->responses.offset;
 }
 

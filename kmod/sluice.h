@@ -41,7 +41,7 @@
  *   transmit   process context, bottom halves disabled: a ring's thread or its consumer's kick
  *   sweep      work item of a group: what waits too long, limits that follow what is measured
  *   control    process context under sluice_mutex: netlink, set-up and teardown of rings,
- *              exit of a namespace
+ *              exit of a namespace, the watchdog of a group
  *
  * A "section" is a stretch of code with bottom halves disabled in which a request changes hands or
  * ends, together with the counters that say so. It is an RCU read-side section too. So
@@ -75,7 +75,7 @@
  *   lists and slots; grace period; folded into listener->retired; free.
  * group: listed by name; users counts rules, defaults and rings (under sluice_mutex); sections
  *   reach it only through those. Freed when users is 0, after a grace period and the end of its
- *   sweep.
+ *   sweep and its watchdog.
  * class: as long as its group, once the command that names it first is done.
  * ring: its open file. In group->rings (RCU) while it takes requests. Detach: out of the set;
  *   closed = true under ring->lock; grace period (no section publishes to it); requests handed on;
@@ -301,6 +301,7 @@ struct sluice_group_conf {
 	u32 no_consumer;
 	u64 hold_ns;
 	u32 crash;
+	u64 stall_ns; /* without a sign of life, 0: for ever */
 	kuid_t uid;
 	kgid_t gid;
 	bool has_gid;
@@ -345,6 +346,7 @@ struct sluice_group {
 	struct list_head paused; /* struct sluice_conn; lock of conn_rx.c */
 	struct delayed_work sweep;
 	unsigned long sweep_armed; /* bit 0 */
+	struct delayed_work watch;
 	u32 overload_told;	   /* classes that were last reported as overloaded; sweep */
 	u32 overload_now;	   /* classes that are, here or in a ring; sweep */
 	struct sluice_ledger ledger;
@@ -358,6 +360,7 @@ struct sluice_slot_use {
 	bool held; /* in ring->held */
 };
 
+#define SLUICE_WATCHED	(SLUICE_RING_PRIOS + 2) /* words that change when a consumer moves */
 #define SLUICE_TX_BATCH 32 /* responses taken in one section */
 
 /* One response entry on its way: the kernel's copy, its verdict, and the request it answers. */
@@ -393,6 +396,11 @@ struct sluice_ring {
 	bool attached; /* sluice_mutex */
 	bool draining; /* sluice_mutex */
 	bool detached; /* sluice_mutex and tx_lock */
+	/* sluice_mutex, all down to seen: the watchdog */
+	bool stalled; /* told */
+	bool aside;   /* attached, but passed over */
+	u64 moved_at; /* last sign of life, ns */
+	u32 seen[SLUICE_WATCHED];
 	struct sluice_ring_mem mem;
 	struct sluice_ring_map map;
 	u32 *k_req_tail[SLUICE_RING_PRIOS];
@@ -401,6 +409,7 @@ struct sluice_ring {
 	const u32 *u_req_head[SLUICE_RING_PRIOS];
 	const u32 *u_resp_tail;
 	const u32 *u_need_wakeup;
+	const u32 *u_heartbeat;
 	u32 *queue[SLUICE_RING_PRIOS];
 	const struct sluice_response *resp;
 	struct sluice_counters __percpu *cnt;
@@ -606,6 +615,12 @@ u32 __sluice_limits_classes(const struct sluice_group *g, const struct sluice_ri
 void __sluice_ring_hold(struct sluice_ring *ring, struct sluice_req *req);
 bool sluice_ring_unhold(struct sluice_ring *ring, const u8 *class_id, u32 n);
 
+/* watch.c */
+void sluice_watch_init(struct sluice_group *g);
+void sluice_watch_fini(struct sluice_group *g);
+void sluice_watch_change(struct sluice_group *g, u64 before);
+void sluice_watch_start(struct sluice_ring *ring);
+
 /* ring.c, ring_detach.c */
 struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot);
 int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait);
@@ -616,6 +631,8 @@ void sluice_ring_window_set(struct sluice_ring *ring, u32 window);
 struct sluice_ring *sluice_steer_least(const struct sluice_rings *set);
 int sluice_ring_attach(struct sluice_ring *ring);
 int sluice_ring_drain(struct sluice_ring *ring, bool on);
+int sluice_ring_open_intake(struct sluice_ring *ring);
+int sluice_ring_set_aside(struct sluice_ring *ring, bool on);
 void sluice_ring_detach(struct sluice_ring *ring);
 void sluice_ring_state(struct sluice_ring *ring, u32 set, u32 clear);
 struct sluice_ring *sluice_ring_find(struct sluice_net *sn, u32 id);

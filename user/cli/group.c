@@ -10,6 +10,7 @@
 #define DEFAULT_BACKLOG		4096
 #define DEFAULT_BACKLOG_BYTES	(16 << 20)
 #define DEFAULT_HOLD_NS		1000000000
+#define DEFAULT_STALL_NS	10000000000
 #define DEFAULT_MAX_RINGS	64
 #define NO_GID			UINT32_MAX
 
@@ -178,6 +179,14 @@ static int parse_interval(struct cli *c, struct args *a, void *obj)
 	return parse_time(c, a, &g->interval_ns);
 }
 
+static int parse_stall(struct cli *c, struct args *a, void *obj)
+{
+	struct group *g = obj;
+
+	g->given |= GIVEN(SLUICE_A_GROUP_STALL_NS);
+	return parse_time(c, a, &g->stall_ns);
+}
+
 static int parse_order(struct cli *c, struct args *a, void *obj)
 {
 	struct group *g = obj;
@@ -246,6 +255,7 @@ const struct keyword group_options[] = {
 	  parse_crash },
 	{ "owner", "USER[:GROUP]", "who may set up rings (0)", parse_owner },
 	{ "max-rings", "N", "rings it may have (64)", parse_max_rings },
+	{ "stall", "TIME", "a consumer without a sign of life for so long is passed over; 0: never (10s)", parse_stall },
 	{ "target", "TIME", "waiting that may become a habit; 0: derived, 50ms or more (0)", parse_target },
 	{ "interval", "TIME", "time in which it counts as one; 0: ten times the target (0)", parse_interval },
 	{ "order", "lifo|fifo", "who is served next under overload (lifo)", parse_order },
@@ -290,6 +300,8 @@ void group_defaults(struct group *g)
 		g->owner_gid = NO_GID;
 	if (!is_given(g, SLUICE_A_GROUP_MAX_RINGS))
 		g->max_rings = DEFAULT_MAX_RINGS;
+	if (!is_given(g, SLUICE_A_GROUP_STALL_NS))
+		g->stall_ns = DEFAULT_STALL_NS;
 }
 
 static void print_key(FILE *f, const struct group *g)
@@ -359,6 +371,8 @@ void group_print(FILE *f, const struct group *g, bool state)
 	if (is_given(g, SLUICE_A_GROUP_OWNER_GID) && g->owner_gid != NO_GID)
 		fprintf(f, ":%u", g->owner_gid);
 	fprintf(f, " max-rings %u", g->max_rings);
+	format_ns(hold, sizeof(hold), g->stall_ns);
+	fprintf(f, " stall %s", hold);
 	format_ns(hold, sizeof(hold), g->target_ns);
 	if (g->target_ns)
 		fprintf(f, " target %s", hold);

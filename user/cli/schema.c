@@ -19,10 +19,10 @@ const char *const match_names[] = { "src", "length", "bytes", "text", "token", N
 const char *const stage_names[] = { "wait", "pickup", "service", "send", "total", NULL };
 const char *const event_names[] = {
 	"ring-attached", "ring-detached", "ring-died", "ring-broken", "listener-closed", "overload-on",
-	"overload-off", NULL
+	"overload-off", "ring-stalled", "ring-resumed", NULL
 };
 const char *const object_names[] = { "listener", "rule", "group", "class", "ring", NULL };
-static const char *const state_names[] = { "attached", "draining", "need-kick", "broken", "gone", NULL };
+static const char *const state_names[] = { "attached", "draining", "need-kick", "broken", "gone", "stalled", NULL };
 static const char *const tx_names[] = { "kick", "thread", "adaptive", NULL };
 
 #define X(k, name) name,
@@ -168,6 +168,7 @@ static const struct attr_desc group_attrs[SLUICE_A_GROUP_MAX + 1] = {
 	[SLUICE_A_GROUP_INTERVAL_NS] = A(group, interval_ns, "interval-ns", T_U64, F_NS),
 	[SLUICE_A_GROUP_ORDER] = A_ENUM(group, order, "order", T_ENUM, 0, order_names),
 	[SLUICE_A_GROUP_CLASS_CONF] = A_NEST(group, class_confs, "class-conf", T_NESTS, 0, &set_class_conf),
+	[SLUICE_A_GROUP_STALL_NS] = A(group, stall_ns, "stall-ns", T_U64, F_NS),
 };
 SET(group, SLUICE_A_GROUP_MAX);
 
@@ -257,6 +258,7 @@ static const struct attr_desc event_attrs[SLUICE_A_EVENT_MAX + 1] = {
 	[SLUICE_A_EVENT_COMM] = A(event, comm, "comm", T_NAME, F_OUT),
 	[SLUICE_A_EVENT_COUNT] = A(event, count, "count", T_U64, F_OUT),
 	[SLUICE_A_EVENT_PAD] = A_PAD,
+	[SLUICE_A_EVENT_AGE_NS] = A(event, age_ns, "age-ns", T_U64, F_OUT | F_NS),
 };
 SET(event, SLUICE_A_EVENT_MAX);
 

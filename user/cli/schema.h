@@ -139,7 +139,7 @@ struct group {
 	uint64_t backlog_bytes, hold_ns, waiting_bytes;
 	uint32_t no_consumer, crash, owner_uid, owner_gid, max_rings, rings, waiting;
 	struct vec classes;	/* char[NAME_LEN] */
-	uint64_t target_ns, interval_ns;
+	uint64_t target_ns, interval_ns, stall_ns;
 	uint32_t order;
 	struct vec class_confs;	/* struct class_conf */
 };
@@ -190,7 +190,7 @@ struct event {
 	uint64_t given;
 	uint32_t kind, ring, pid;
 	char name[NAME_LEN], comm[NAME_LEN];
-	uint64_t count;
+	uint64_t count, age_ns;
 };
 
 extern const struct attr_set set_listener, set_rules, set_rule, set_match, set_class_conf, set_group, set_ring, set_stats;

@@ -191,6 +191,9 @@ enum sluice_event {
 	/* requests of the group wait too long, as a habit; COUNT wait now */
 	SLUICE_EVENT_OVERLOAD_ON,
 	SLUICE_EVENT_OVERLOAD_OFF,
+	/* no sign of life of its consumer for AGE_NS, while COUNT requests lie in the ring */
+	SLUICE_EVENT_RING_STALLED,
+	SLUICE_EVENT_RING_RESUMED,	/* it moves again */
 	__SLUICE_EVENT_MAX
 };
 
@@ -261,7 +264,7 @@ enum {
 	 */
 	SLUICE_A_LISTENER_CLASSIFIER_FD,
 	SLUICE_A_LISTENER_CLASSIFIER_ID,	/* u32, out: number of the program in the kernel */
-	SLUICE_A_LISTENER_BAD_VERDICTS,	/* u64, out: impossible ones of programs, left to the rules */
+	SLUICE_A_LISTENER_BAD_VERDICTS,	/* u64, out: impossible ones, left to the rules */
 	SLUICE_A_LISTENER_PAD,
 	__SLUICE_A_LISTENER_MAX
 };
@@ -346,6 +349,8 @@ enum {
 	SLUICE_A_GROUP_INTERVAL_NS,
 	SLUICE_A_GROUP_ORDER,		/* u32, enum sluice_order; default LIFO */
 	SLUICE_A_GROUP_CLASS_CONF,	/* nest "class", any number: what differs for a class */
+	/* u64: without a sign of life of a consumer that has requests; 0: for ever; default 10 s */
+	SLUICE_A_GROUP_STALL_NS,
 	__SLUICE_A_GROUP_MAX
 };
 #define SLUICE_A_GROUP_MAX (__SLUICE_A_GROUP_MAX - 1)
@@ -528,6 +533,7 @@ enum {
 	SLUICE_A_EVENT_COMM,		/* string */
 	SLUICE_A_EVENT_COUNT,		/* u64 */
 	SLUICE_A_EVENT_PAD,
+	SLUICE_A_EVENT_AGE_NS,		/* u64: ring stalled, since when */
 	__SLUICE_A_EVENT_MAX
 };
 #define SLUICE_A_EVENT_MAX (__SLUICE_A_EVENT_MAX - 1)

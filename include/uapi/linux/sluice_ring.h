@@ -58,6 +58,8 @@
 #define SLUICE_STATE_BROKEN	(1U << 3)
 /* detached for good: ring removed, group or namespace gone */
 #define SLUICE_STATE_GONE	(1U << 4)
+/* nothing was taken or answered for the group's stall time: passed over until that changes */
+#define SLUICE_STATE_STALLED	(1U << 5)
 
 /**
  * struct sluice_ring_class - a size class of slots
