@@ -128,7 +128,10 @@ static u32 hand_on(struct sluice_ring *ring, u32 slot, bool taken)
 
 	local_bh_disable();
 	req = slot_revoke(ring, slot);
-	if (req && sluice_req_settle(req, NULL)) {
+	if (req && !sluice_req_settle(req, NULL)) {
+		/* it has ended, but not here */
+		this_cpu_inc(ring->cnt->moved);
+	} else if (req) {
 		/* half a reply cannot be taken back: nobody else may begin another */
 		if (crash == SLUICE_CRASH_REJECT || req->parts ||
 		    (taken && crash != SLUICE_CRASH_REISSUE)) {
