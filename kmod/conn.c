@@ -168,6 +168,7 @@ static void detach(struct sluice_conn *c)
 	spin_lock_bh(&c->lock);
 	WRITE_ONCE(c->dead, true);
 	spin_unlock_bh(&c->lock);
+	sluice_conn_drop_head(c);
 	release_sock(sk);
 }
 
@@ -351,7 +352,7 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 		return c->ending ? c->why : SLUICE_CONN_RESET;
 	if (!c->ending && at_end(c)) {
 		c->ending = true;
-		c->why = tcp_inq(sk) ? SLUICE_CONN_TRUNCATED : SLUICE_CONN_CLOSED;
+		c->why = tcp_inq(sk) || c->head_len ? SLUICE_CONN_TRUNCATED : SLUICE_CONN_CLOSED;
 	}
 	if (READ_ONCE(c->cut) && !c->closing) {
 		c->ending = true;

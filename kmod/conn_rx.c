@@ -17,6 +17,12 @@
  */
 static DEFINE_SPINLOCK(paused_lock);
 
+/*
+ * A message stays in the receive queue until it is complete, but one that the queue cannot hold:
+ * what a socket may hold counts the overhead of its segments, of which a sender may make any. Its
+ * first bytes then move into c->head, which is charged to the socket.
+ */
+
 /* A place in the receive queue. */
 struct cursor {
 	struct sk_buff *skb;
@@ -66,8 +72,8 @@ static int copy(struct sock *sk, u32 at, u8 *to, u32 len)
 }
 
 /*
- * Show the framer what it has not seen of the message at @at, of which @avail bytes are there.
- * Return: as sluice_frame_feed(); -EFAULT.
+ * Show the framer what it has not seen of the message at @at, of which @avail bytes are there after
+ * those in c->head. Return: as sluice_frame_feed(); -EFAULT.
  */
 static int feed(struct sluice_conn *c, u32 at, u32 avail)
 {
@@ -76,12 +82,13 @@ static int feed(struct sluice_conn *c, u32 at, u32 avail)
 	int ret = 0;
 	u32 n;
 
-	while (!ret && c->fed < avail) {
+	while (!ret && c->fed - c->head_len < avail) {
+		u32 fed = c->fed - c->head_len;
 		const u8 *data = piece;
 
-		if (!seek(c->sk, at + c->fed, &cur))
+		if (!seek(c->sk, at + fed, &cur))
 			return -EFAULT;
-		n = min(avail - c->fed, cur.skb->len - cur.off);
+		n = min(avail - fed, cur.skb->len - cur.off);
 		if (cur.off < skb_headlen(cur.skb)) {
 			n = min(n, skb_headlen(cur.skb) - cur.off);
 			data = cur.skb->data + cur.off;
@@ -268,6 +275,72 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 	return 0;
 }
 
+static u8 *buffer(u32 size, gfp_t gfp)
+{
+	return gfp == GFP_KERNEL ? kvmalloc(size, gfp) : kmalloc(size, gfp | __GFP_NOWARN);
+}
+
+/* The bytes in c->head are somebody else's now, or gone. The socket lock is held. */
+static void uncharge(struct sluice_conn *c)
+{
+	sk_mem_uncharge(c->sk, c->head_room);
+	c->head = NULL;
+	c->head_len = 0;
+	c->head_room = 0;
+}
+
+/* Let go of what was kept of a message. The socket lock is held. */
+void sluice_conn_drop_head(struct sluice_conn *c)
+{
+	if (!c->head)
+		return;
+	kvfree(c->head);
+	uncharge(c);
+}
+
+/* Make c->head as large as @size. Return: 0 or -ENOMEM. */
+static int grow(struct sluice_conn *c, u32 size, gfp_t gfp)
+{
+	struct sock *sk = c->sk;
+	u32 len = c->head_len;
+	u8 *bytes;
+
+	if (size <= c->head_room)
+		return 0;
+	bytes = buffer(size, gfp);
+	if (!bytes)
+		return -ENOMEM;
+	if (!__sk_mem_schedule(sk, size, SK_MEM_RECV)) {
+		kvfree(bytes);
+		return -ENOMEM;
+	}
+	memcpy(bytes, c->head, len);
+	sluice_conn_drop_head(c);
+	sk_mem_charge(sk, size);
+	c->head = bytes;
+	c->head_len = len;
+	c->head_room = size;
+	return 0;
+}
+
+/* Take the complete message at @at whose first bytes are in c->head. Return: as take(). */
+static int take_rest(struct sluice_conn *c, u32 at, gfp_t gfp)
+{
+	int err = grow(c, c->need, gfp);
+
+	if (err)
+		return err;
+	err = copy(c->sk, at, c->head + c->head_len, c->need - c->head_len);
+	if (err)
+		return err;
+	local_bh_disable();
+	err = dispatch(c, c->head);
+	local_bh_enable();
+	if (!err)
+		uncharge(c);
+	return err;
+}
+
 /*
  * Take the complete message at @at.
  * Return: 0; -EAGAIN the connection waits for room; -ENOMEM; -EFAULT.
@@ -277,10 +350,9 @@ static int take(struct sluice_conn *c, u32 at, gfp_t gfp)
 	u8 *bytes;
 	int err;
 
-	if (gfp == GFP_KERNEL)
-		bytes = kvmalloc(c->need, gfp);
-	else
-		bytes = kmalloc(c->need, gfp | __GFP_NOWARN);
+	if (unlikely(c->head_len))
+		return take_rest(c, at, gfp);
+	bytes = buffer(c->need, gfp);
 	if (unlikely(!bytes))
 		return -ENOMEM;
 	err = copy(c->sk, at, bytes, c->need);
@@ -332,7 +404,7 @@ static bool held(const struct sluice_conn *c)
 /* Read up to BUDGET messages. Return: their bytes; in *more, whether others may follow. */
 static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
 {
-	u32 done = 0, budget, avail = tcp_inq(c->sk);
+	u32 done = 0, budget, left, avail = tcp_inq(c->sk);
 	int ret;
 
 	*more = true;
@@ -351,7 +423,8 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
 			}
 			c->need = ret;
 		}
-		if (!c->need || c->need > avail - done) {
+		left = c->need - c->head_len;
+		if (!c->need || left > avail - done) {
 			*more = false;
 			return done;
 		}
@@ -361,7 +434,7 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
 				fault(c, ret, gfp);
 			return done;
 		}
-		done += c->need;
+		done += left;
 		c->requests++;
 		c->need = 0;
 		c->fed = 0;
@@ -371,14 +444,49 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
 	return done;
 }
 
+/*
+ * Whether no more may come before what is there is read: the condition of tcp_epollin_ready(), but
+ * that memory is short for all sockets leaves each a window.
+ */
+static bool full(const struct sock *sk)
+{
+	int room = READ_ONCE(sk->sk_rcvbuf);
+
+	return atomic_read(&sk->sk_rmem_alloc) > room - (room >> 3) ||
+	       tcp_receive_window(tcp_sk(sk)) <= inet_csk(sk)->icsk_ack.rcv_mss;
+}
+
+/* Move the bytes of a message that is not complete out of the receive queue. */
+static void stash(struct sluice_conn *c, gfp_t gfp)
+{
+	u32 n = tcp_inq(c->sk), len = c->head_len + n;
+	u32 size = c->need ?: max(len, min(c->tcp->frame.max, 2 * len));
+	int err;
+
+	if (gfp != GFP_KERNEL) {
+		sluice_conn_kick(c); /* where one may wait for memory */
+		return;
+	}
+	err = grow(c, size, gfp);
+	if (!err)
+		err = copy(c->sk, 0, c->head + c->head_len, n);
+	if (unlikely(err)) {
+		fault(c, err, gfp);
+		return;
+	}
+	c->head_len = len;
+	c->received_bytes += n;
+	tcp_read_done(c->sk, n);
+}
+
 /**
  * sluice_conn_read() - take the messages that are complete and have a place to go
  * @c: its socket lock is held, by us or by the caller of a socket's callback
  * @gfp: GFP_KERNEL if the context may sleep
  *
- * What is not taken stays in the receive queue, so that the sender's window closes. Nothing is
- * taken out of that queue for a message that is not complete: memory for it is the socket's, and
- * bounded by its receive buffer, however slowly and in however small pieces it comes.
+ * What is not taken stays in the receive queue, so that the sender's window closes. Memory for a
+ * message that is not complete is the socket's, and bounded by its receive buffer and the length of
+ * a message, however slowly and in however small pieces it comes.
  */
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 {
@@ -396,9 +504,11 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 		WRITE_ONCE(c->active, now);
 		tcp_read_done(sk, done);
 	}
-	if (c->more || !tcp_inq(sk))
+	if (c->more || !(tcp_inq(sk) || c->head_len))
 		WRITE_ONCE(c->message_since, 0);
 	else if (done || !c->message_since)
 		WRITE_ONCE(c->message_since, now);
+	if (unlikely(!c->more && tcp_inq(sk) && full(sk)))
+		stash(c, gfp);
 	c->reading = false;
 }

@@ -122,9 +122,9 @@ static struct sluice_tcp *tcp_create(struct sluice_listener *l)
 }
 
 /*
- * What connections inherit. A message must fit into the receive buffer as a whole: it stays there
+ * What connections inherit. A message should fit into the receive buffer as a whole: it stays there
  * until it is complete. Half of the buffer, and what the kernel doubles the value to, is for the
- * overhead of small segments.
+ * overhead of segments; where that is more still, the message is moved out (conn_rx.c).
  */
 static void set_options(const struct sluice_tcp *tcp, struct sock *sk)
 {

@@ -115,6 +115,9 @@ struct sluice_conn {
 	struct sluice_frame_state frame;
 	u32 fed;	  /* bytes of the current message the framer has seen */
 	u32 need;	  /* its length, 0: not known yet */
+	u8 *head;	  /* the first bytes of a message, of which the socket could not hold all */
+	u32 head_len;
+	u32 head_room;	  /* charged to the socket */
 	u32 rx_seq;	  /* number of the next request */
 	bool reading;
 	bool more; /* it stopped with bytes left that may be messages */
@@ -167,6 +170,7 @@ bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 /* conn_rx.c */
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp);
 void sluice_conn_unpause(struct sluice_conn *c);
+void sluice_conn_drop_head(struct sluice_conn *c);
 
 /* conn_tx.c */
 void sluice_conn_send(struct sluice_conn *c);

@@ -24,12 +24,31 @@ sl listener add b tcp 0.0.0.0:7001 framing length width 4 default group big
 consumer /tmp/c4 big echo 65536 16
 check "large messages" tcp 10.7.0.1 7001 echo 30 65536
 check "large messages in small segments" tcp 10.7.0.1 7001 echo 2 65536 1000
+
+# Segments whose overhead fills the receive buffer before the message is complete.
+long_lines() {
+	local i
+	for i in 1 2 3 4 5; do
+		# shellcheck disable=SC2016
+		[ "$(cli timeout 30 bash -c 'exec 3<>/dev/tcp/10.7.0.1/7002
+			for i in 1 2 3 4; do head -c 60000 /dev/zero | tr "\0" "$i"; echo; done >&3
+			head -n 4 <&3 | uniq -c | wc -c')" -eq 240036 ] || return 1
+	done
+}
+sl listener add t tcp 0.0.0.0:7002 framing line default group big
+ip -n srv route replace 10.7.0.0/24 dev s0 src 10.7.0.1 advmss 300
+for i in 1 2 3 4; do
+	check "messages that the receive buffer cannot hold, $i" tcp 10.7.0.1 7001 echo 30 65536
+done
+check "lines that it cannot hold" long_lines
+ip -n srv route replace 10.7.0.0/24 dev s0 src 10.7.0.1
 check "no connection is left" counts 0 conns conns
 check "all were closed in order" counts "$(conns accepted)" conns closed
 check "answered all" counts 0 outcome in_flight
 ledger "echo"
 sl listener del l
 sl listener del b
+sl listener del t
 cleanup
 check "unload" rmmod sluice
 done_testing
