@@ -39,8 +39,9 @@ host: user ## test the commands on this host: their options, sluice-load on the 
 sim: ## run short simulations of overload with the module's core, and check what they show
 	@$(MAKE) --no-print-directory -C selftests/sim run
 
-incident: deps ## simulate the incident and all of docs/perf.md's overload tables; plots in build/incident
+incident: kmod user ## replay the incident: simulated, with all of docs/perf.md's tables, and in the machine; plots in build/incident
 	@$(MAKE) --no-print-directory -C selftests/sim incident
+	@$(MAKE) --no-print-directory -C selftests/bench incident K=$(K)
 
 model: ## check the ring's barriers (litmus tests) and protocols (spin); mutants must be refuted
 	@$(MAKE) --no-print-directory -C selftests/model run

@@ -66,6 +66,22 @@ def late_replies():
 		closed(js, "late replies")
 
 
+def objective():
+	kept = []
+
+	def act(n, data):
+		kept.append(data)
+		return [data, kept[n - 101]] if n > 100 else [data] if n % 2 else []
+
+	with Server(act) as s:
+		js = load(s.target, "--timeout", "20s", "--objective", "100ms", "--connections", "1", "--max-loss", "1")[1]
+		check(50 <= js["in_time"] < js["answered"] and js["lost"] > 0, "--objective: some replies came in time", js)
+	with Server(lambda n, data: [data]) as s:
+		js = load(s.target, "--objective", "20s")[1]
+		equal(js["in_time"], js["answered"], "--objective: all replies came in time")
+		equal(load(s.target)[1]["in_time"], 0, "without it none is counted")
+
+
 def wrong():
 	with Server(lambda n, data: [data[:-1] + b"#"] if n == 7 else [data]) as s:
 		status, js = load(s.target)
@@ -242,6 +258,7 @@ usage()
 echo()
 loss()
 late_replies()
+objective()
 wrong()
 refused()
 lateness()

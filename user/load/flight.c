@@ -85,6 +85,8 @@ void request_settle(struct worker *w, struct flight *f, enum verdict v, u64 now)
 	} else {
 		COUNT(w->counts.answered);
 		w->counts.latency[bucket]++;
+		if (latency <= w->opt->objective_ns)
+			COUNT(w->counts.in_time);
 		if (latency > w->counts.max_ns)
 			w->counts.max_ns = latency;
 	}

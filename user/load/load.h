@@ -34,6 +34,7 @@ struct options {
 	u64 warmup_ns;
 	u64 timeout_ns;
 	u64 late_ns;		/* a send later than this is late */
+	u64 objective_ns;	/* replies within this are in time; 0: not asked for */
 	u64 sockets;
 	u64 threads;
 	u64 size;
@@ -100,6 +101,7 @@ struct counts {
 	u64 unsent;		/* own loss: the send failed, or its time ran out */
 	u64 late;		/* sent more than late_ns after their time */
 	u64 answered;
+	u64 in_time;		/* among them: within the objective */
 	u64 refused;
 	u64 wrong;
 	u64 lost;		/* no answer within the timeout */

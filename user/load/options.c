@@ -33,6 +33,8 @@ static const struct option_def table[] = {
 	{ "warmup", 'w', KIND_TIME, AT(warmup_ns), 0, 86400 * NS_PER_S, "TIME", "sent before it, not counted (1s)" },
 	{ "timeout", 'T', KIND_TIME, AT(timeout_ns), MS, 60 * NS_PER_S, "TIME",
 	  "a request without a reply for this long is lost (1s)" },
+	{ "objective", 'O', KIND_TIME, AT(objective_ns), 1000, 60 * NS_PER_S, "TIME",
+	  "count the replies that came within this time" },
 	{ "arrival", 'a', KIND_CHOICE, AT(arrival), 0, 0, "poisson|constant", "gaps between requests (poisson)" },
 	{ "connections", 'c', KIND_NUMBER, AT(sockets), 1, 65000, "N", "sockets, each with its own local port (16)" },
 	{ "sockets", 0, KIND_NUMBER, AT(sockets), 1, 65000, "N", "the same as --connections" },

@@ -24,6 +24,7 @@ static const struct {
 	X(offered, c->offered, "requests that were due")				\
 	X(sent, c->offered, "handed to the kernel")					\
 	X(answered, c->offered, "replies in time and with the right content")		\
+	X(in_time, c->offered, "among the answered: within --objective")			\
 	X(refused, c->offered, "replies that refuse")					\
 	X(wrong, c->offered, "replies with wrong content")				\
 	X(lost, c->offered, "no reply within the timeout")				\
@@ -118,7 +119,8 @@ static void print_text(const struct options *opt, const struct counts *c, enum c
 
 #define ROW(name, of, text)								\
 	if (c->name || !strcmp(#name, "offered") || !strcmp(#name, "sent") || !strcmp(#name, "answered") ||	\
-	    !strcmp(#name, "refused") || !strcmp(#name, "lost"))						\
+	    !strcmp(#name, "refused") || !strcmp(#name, "lost") ||						\
+	    (opt->objective_ns && !strcmp(#name, "in_time")))							\
 		printf("%-12s %12llu  %6.2f%%  %s\n", #name, (unsigned long long)c->name,		\
 		       share(c->name, of), text);
 	COUNTERS(ROW)
