@@ -7,7 +7,7 @@ export SLUICE_CACHE ICOUNT SMP MEM TIMEOUT ACCEL JOBS WERROR KILLS
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, 6.12-rt, next, debug'
+	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, 6.12-rt, next, debug, kcsan'
 
 run: deps kmod user ## build, boot a machine and show Sluice at work in it
 	@$(VM)/vm -k $(K) script $(VM)/run-demo.sh
@@ -70,8 +70,8 @@ xdp-million: kmod user ## a million requests of a memcached client over XDP, the
 lint: ## checkpatch, sparse, shellcheck and codespell, all without findings
 	@$(VM)/lint
 
-debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak), ten minutes or more
-	@nice -n 19 $(VM)/debug-kernel
+debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak; K=kcsan: KCSAN), ten minutes or more
+	@nice -n 19 $(VM)/debug-kernel $(filter kcsan,$(K))
 
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
