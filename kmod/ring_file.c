@@ -15,6 +15,7 @@
 #include "sluice.h"
 
 #define RING_BYTES_MAX (1ULL << 30)
+#define TX_IDLE_US     50
 #define RING_FLOWS     64 /* sources told apart in a ring's backlog */
 
 static_assert(sizeof(struct sluice_slot) == 64);
@@ -153,7 +154,7 @@ static int setup_memory(struct sluice_ring *ring, const struct sluice_ring_setup
 	if (bytes > RING_BYTES_MAX)
 		return -EINVAL;
 	ring->flags = su->flags;
-	ring->tx_idle_us = su->tx_idle_us ?: 1000;
+	ring->tx_idle_us = su->tx_idle_us ?: TX_IDLE_US;
 	err = sluice_ring_mem_init(&ring->mem, bytes, ring->map.user.offset);
 	if (err)
 		return err;

@@ -449,6 +449,7 @@ struct sluice_ring {
 	/* bit 0: kicks come so fast that the thread had better poll */
 	unsigned long tx_kick;
 	u64 last_kick;
+	u64 crowded_until; /* adaptive: no kick wakes the thread before */
 	u64 kicks;
 	u64 bad_responses; /* tx_lock */
 	u32 state;	   /* what k_state says; state_lock */

@@ -6,12 +6,15 @@
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 
 #include "sluice.h"
 #include "trace.h"
 
 #define SPINS  256 /* empty looks at the queue before the thread naps */
 #define NAP_NS (20 * NSEC_PER_USEC)
+/* for so long an adaptive thread stays away from a processor that others want */
+#define CROWDED_NS (10 * NSEC_PER_MSEC)
 
 /* Copy an entry once. What it says is checked, and used, in the copy only. */
 static void load(const struct sluice_ring *ring, u32 index, struct sluice_response *to)
@@ -358,10 +361,24 @@ static void nap(void)
 		schedule_hrtimeout_range(&t, NAP_NS, HRTIMER_MODE_REL);
 }
 
+/*
+ * Others want the processor, perhaps the very consumer or client that we wait for: an adaptive
+ * thread leaves it to them, and the responses to kicks.
+ */
+static bool crowded(struct sluice_ring *ring)
+{
+	if (!(ring->flags & SLUICE_RING_TX_ADAPTIVE) || single_task_running())
+		return false;
+	WRITE_ONCE(ring->crowded_until, sluice_now() + CROWDED_NS);
+	return true;
+}
+
 /* What the thread does when the queue has been empty for @empty looks, since @since. */
 static void idle(struct sluice_ring *ring, u32 empty, u64 since)
 {
-	if (empty < SPINS && !READ_ONCE(ring->detached)) {
+	if (!READ_ONCE(ring->detached) && !READ_ONCE(ring->broken) && crowded(ring)) {
+		sleep_until_kicked(ring);
+	} else if (empty < SPINS && !READ_ONCE(ring->detached)) {
 		cpu_relax();
 		cond_resched();
 	} else if (READ_ONCE(ring->detached) || READ_ONCE(ring->broken)) {
@@ -448,7 +465,7 @@ void sluice_tx_stop(struct sluice_ring *ring)
  * @ring: ring of an open file
  *
  * They are sent in the caller's own time. Kicks that come faster than the thread's idle time wake
- * the adaptive thread, which then polls and asks for no more of them.
+ * the adaptive thread, which then polls and asks for no more of them while its processor is free.
  *
  * Context: process. Return: how many were sent; -EINVAL not set up; -EINTR; -EPROTO broken; -ENODEV
  * detached.
@@ -477,7 +494,8 @@ int sluice_tx_kick(struct sluice_ring *ring)
 	if (n < 0)
 		return n;
 	if ((ring->flags & SLUICE_RING_TX_ADAPTIVE) &&
-	    now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC) {
+	    now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC &&
+	    now >= READ_ONCE(ring->crowded_until)) {
 		set_bit(0, &ring->tx_kick);
 		wake_up_process(ring->task);
 	}

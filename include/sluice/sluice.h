@@ -48,8 +48,9 @@ enum sluice_tx {
  * @reply_size: payload bytes of each
  * @tx: how responses leave
  * @tx_cpu: CPU of the kernel thread plus one; 0: any
- * @tx_idle_us: adaptive: idle microseconds before the kernel thread sleeps; default 1000
- * @spin_us: sluice_ring_wait() polls memory for this long before it sleeps; default 50; UINT32_MAX: never sleeps
+ * @tx_idle_us: adaptive: idle microseconds before the kernel thread sleeps; default 50
+ * @spin_us: sluice_ring_wait() polls memory for this long before it sleeps, unless that has come to nothing lately;
+ *	default 50; UINT32_MAX: never sleeps
  */
 struct sluice_ring_config {
 	size_t size;

@@ -27,8 +27,7 @@ check "large messages in small segments" tcp 10.7.0.1 7001 echo 2 65536 1000
 
 # Segments whose overhead fills the receive buffer before the message is complete.
 long_lines() {
-	local i
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		# shellcheck disable=SC2016
 		[ "$(cli timeout 30 bash -c 'exec 3<>/dev/tcp/10.7.0.1/7002
 			for i in 1 2 3 4; do head -c 60000 /dev/zero | tr "\0" "$i"; echo; done >&3

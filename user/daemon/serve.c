@@ -311,14 +311,17 @@ static void idle(struct worker *w, bool paused)
 		return;
 	now = now_ns();
 	tick(w, now);
-	if (!w->idle_since) {
-		w->idle_since = now;
-		return;
-	}
 	spin_us = atomic_load_explicit(&w->spin_us, memory_order_relaxed);
 	spin_ns = spin_us == UINT32_MAX ? UINT64_MAX : spin_us * 1000ULL;
-	if (now - w->idle_since < spin_ns && !paused)
+	if (!w->idle_since) {
+		w->idle_since = now;
+		w->spinning = !paused && (spin_us == UINT32_MAX || spin_pays(&w->spin));
+	}
+	if (w->spinning && now - w->idle_since < spin_ns && !paused)
 		return;
+	if (w->spinning)
+		spin_ended(&w->spin, false);
+	w->spinning = false;
 	/* A paused worker does not look at its ring: requests that wait there would not let it sleep. */
 	go_to_sleep(w, paused ? NULL : w->ring, now, paused && busy(w) ? now + 1000000 : w->next_tick);
 }
@@ -346,6 +349,8 @@ static void turn(struct worker *w, unsigned int o)
 		return;
 	}
 	sluice_ring_flush(w->ring);
+	if (w->idle_since && w->spinning)
+		spin_ended(&w->spin, true);
 	w->idle_since = 0;
 	tick(w, n > 0 ? sluice_ring_now(w->ring) : now_ns());
 }

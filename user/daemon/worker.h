@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "conf.h"
+#include "lib/spin.h"
 
 /* Orders, set by the main thread and cleared by the one named. */
 #define ORDER_DRAIN	(1u << 0)	/* main: no ring any more: serve out what it has, close it, open none */
@@ -64,6 +65,8 @@ struct worker {
 	/* The worker's own. */
 	struct sluice_ring *dead;	/* gone from the network, but requests in it are still being worked on */
 	uint64_t idle_since;
+	bool spinning;
+	struct spin spin;
 	uint64_t next_tick;
 	uint64_t retry_at;
 	uint64_t retry_ns;

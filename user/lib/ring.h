@@ -8,6 +8,7 @@
 
 #include "core/ring.h"
 #include "lib/io.h"
+#include "lib/spin.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -90,6 +91,7 @@ struct sluice_ring {
 	u32 ticket;
 	u32 beats;
 	u64 spin_ns;			/* U64_MAX: never sleep */
+	struct spin spin;
 
 	struct sluice_ring_stats stats;
 	const struct sluice_io *io;

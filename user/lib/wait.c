@@ -69,6 +69,18 @@ static int spin(struct sluice_ring *ring, u64 now, u64 until)
 	}
 }
 
+/* The same, unless spinning has come to nothing lately. */
+static int spin_if_it_pays(struct sluice_ring *ring, u64 now, u64 until)
+{
+	int ret;
+
+	if (ring->spin_ns != U64_MAX && !spin_pays(&ring->spin))
+		return 0;
+	ret = spin(ring, now, until);
+	spin_ended(&ring->spin, ret > 0);
+	return ret;
+}
+
 /* ms from now to @until for poll, rounded up so that it does not return just before the time. */
 static int poll_ms(struct sluice_ring *ring, u64 until)
 {
@@ -113,7 +125,7 @@ EXPORT int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms)
 	now = ring->io->now(ring->ctx);
 	until = timeout_ms < 0 ? U64_MAX : now + (u64)timeout_ms * NS_PER_MS;
 	do {
-		ret = spin(ring, now, until);
+		ret = spin_if_it_pays(ring, now, until);
 		if (ret)
 			return ret;
 		if (timeout_ms < 0 && hopeless(ring))

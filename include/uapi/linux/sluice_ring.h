@@ -139,7 +139,7 @@ struct sluice_ring_map {
  * @reply_size: in: payload bytes of each, as slot_size
  * @tx_cpu: in: CPU to bind the ring's kernel thread to, or -1
  * @tx_idle_us: in: adaptive: microseconds without a response until the thread sleeps; 0: the
- *	default, 1000
+ *	default, 50
  * @ring: out: number of the ring in its namespace, as netlink and the CLI show it
  * @pad: must be 0
  * @map: out: where things are
