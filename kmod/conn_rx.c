@@ -256,8 +256,7 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 			.conn = c,
 		};
 
-		if (to->deadline)
-			req.deadline = req.arrival + to->deadline;
+		req.deadline = sluice_deadline(to, &msg, req.arrival);
 		c->rx_seq++;
 		if (to->action == SLUICE_ACTION_GROUP) {
 			err = offer_or_pause(c, to->class, &msg, &req);

@@ -66,7 +66,7 @@ bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *m
 		atomic64_inc(&l->bad_verdicts);
 	req->rule = to->stats;
 	req->arrival = sluice_now();
-	req->deadline = to->deadline ? req->arrival + to->deadline : 0;
+	req->deadline = sluice_deadline(to, msg, req->arrival);
 	req->prio = found.prio < 0 ? to->prio : found.prio;
 	req->borrowed = true;
 	sluice_req_received(req, l);

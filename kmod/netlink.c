@@ -14,6 +14,7 @@
 static struct netlink_range_validation port_range = {.min = 1, .max = U16_MAX};
 static struct netlink_range_validation id_range = {.min = 1, .max = U32_MAX - 1};
 
+static struct netlink_range_validation deadline_range = {.min = 1, .max = SLUICE_DEADLINE_NS_MAX};
 static struct netlink_range_validation message_range = {.min = 1, .max = SLUICE_SLOT_MAX};
 static struct netlink_range_validation accept_range = {.min = 1, .max = U16_MAX};
 static struct netlink_range_validation conns_range = {.min = 1, .max = SLUICE_CONNS_MAX};
@@ -79,6 +80,11 @@ const struct nla_policy sluice_rule_policy[SLUICE_A_RULE_MAX + 1] = {
 	[SLUICE_A_RULE_CLASS] = NAME_POLICY,
 	[SLUICE_A_RULE_PRIO] = NLA_POLICY_MAX(NLA_U32, SLUICE_RING_PRIOS - 1),
 	[SLUICE_A_RULE_DEADLINE] = {.type = NLA_U64},
+	[SLUICE_A_RULE_DEADLINE_OFFSET] = NLA_POLICY_MAX(NLA_U32, SLUICE_DEPTH_MAX - 1),
+	[SLUICE_A_RULE_DEADLINE_WIDTH] = NLA_POLICY_RANGE(NLA_U32, 1, 8),
+	[SLUICE_A_RULE_DEADLINE_LITTLE] = {.type = NLA_FLAG},
+	[SLUICE_A_RULE_DEADLINE_UNIT] = NLA_POLICY_MAX(NLA_U32, __SLUICE_UNIT_MAX - 1),
+	[SLUICE_A_RULE_DEADLINE_MAX] = NLA_POLICY_FULL_RANGE(NLA_U64, &deadline_range),
 };
 
 const struct nla_policy sluice_rules_policy[SLUICE_A_RULES_MAX + 1] = {

@@ -249,6 +249,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 	const char *name = tb[SLUICE_A_RULE_CLASS] ? nla_data(tb[SLUICE_A_RULE_CLASS]) : "default";
 	struct sluice_group *g;
 	u32 nclasses;
+	int err;
 
 	if (!tb[SLUICE_A_RULE_ACTION]) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "rule has no action");
@@ -261,6 +262,9 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_DEADLINE], "deadline is over an hour");
 		return -ERANGE;
 	}
+	err = sluice_fields_parse(tb, to, extack);
+	if (err)
+		return err;
 	if (to->action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest,
 				    "pass needs an adopted socket: nobody reads this one");
@@ -280,8 +284,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 	nclasses = g->nclasses;
 	to->class = sluice_group_class_get(g, name, extack);
 	if (IS_ERR(to->class)) {
-		int err = PTR_ERR(to->class);
-
+		err = PTR_ERR(to->class);
 		to->class = NULL;
 		return err;
 	}

@@ -27,6 +27,7 @@
 #include "compat/compat.h"
 #include "core/classify.h"
 #include "core/demand.h"
+#include "core/field.h"
 #include "core/hist.h"
 #include "core/overload.h"
 #include "core/ring.h"
@@ -208,6 +209,7 @@ struct sluice_verdict_to {
 	u64 deadline;		    /* ns after arrival, 0: none */
 	struct sluice_class *class; /* ACTION_GROUP */
 	struct sluice_rule_stats *stats;
+	struct sluice_time_field time; /* the deadline, if the message says it */
 };
 
 /* How a message was classified. */
@@ -531,6 +533,10 @@ const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *ru
 
 int sluice_rules_find(const struct sluice_rules *rules, u32 id);
 
+/* fields.c */
+int sluice_fields_parse(struct nlattr **tb, struct sluice_verdict_to *to,
+			struct netlink_ext_ack *extack);
+
 /* bpf.c */
 int sluice_classifier_set(struct sluice_listener *l, u32 fd, struct netlink_ext_ack *extack);
 void sluice_classifier_release(struct sluice_listener *l);
@@ -547,6 +553,18 @@ const struct sluice_verdict_to *sluice_classify(const struct sluice_rules *rules
 static inline bool sluice_listener_passes(const struct sluice_listener *l)
 {
 	return l->adopted || l->xdp;
+}
+
+/* When nobody waits any more for the answer to a message that arrived at @arrival; 0: unknown. */
+static inline u64 sluice_deadline(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
+				  u64 arrival)
+{
+	u64 left = 0;
+
+	if (unlikely(to->time.width))
+		left = sluice_time_field_ns(&to->time, msg);
+	left = left ?: to->deadline;
+	return left ? arrival + left : 0;
 }
 
 /* listener.c */

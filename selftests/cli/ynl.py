@@ -81,7 +81,8 @@ def objects():
 		{"id": 1, "match": [{"kind": "text", "offset": 0, "word": [b"drop".hex()]}, {"kind": "length", "min": 4}],
 		 "action": "drop"},
 		{"id": 2, "order": 3, "match": [{"kind": "token", "offset": 0, "index": 1, "word": [b"a".hex(), b"b".hex()]}],
-		 "action": "group", "group": "g", "class": "c", "prio": 0, "deadline": 1000000000}]}, "rules-set: nests in nests")
+		 "action": "group", "group": "g", "class": "c", "prio": 0, "deadline": 1000000000,
+		 "deadline-offset": 4, "deadline-width": 2, "deadline-unit": "us", "deadline-max": 5000000}]}, "rules-set: nests in nests")
 	rules = ynl("--dump", "rules-get", {"listener": "l"})[1]
 	equal([m["rule"][0]["id"] for m in rules], [1, 2], "rules-get: a message a rule")
 	equal([m["kind"] for m in rules[0]["rule"][0]["match"]], ["text", "length"], "its matches, by name")

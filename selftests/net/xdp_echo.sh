@@ -46,6 +46,10 @@ echoes() { # MODE
 		sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 many 150 5000 | grep -q '^150 replies'"
 	check "$1: a message of 1472 bytes" \
 		sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 $(printf '%1472s' x | tr ' ' y) 1 5000 | grep -q '^1 replies'"
+	sl rule add v4 1 text 0 late group g deadline-field 4/1 ns
+	srv_probe=$(probe 10.7.0.1 7000 late1 1 200)
+	check "$1: a deadline that the message carries has passed when it is taken" \
+		[ "$srv_probe $(outcome expired_ring)" = "0 replies 1" ]
 	check "$1: all answered by the ledger" [ "$(outcome answered)" -eq $((155 + ${vlan:-0})) ]
 	check "$1: ledger closed" sl check
 	check "$1: most left by the driver" [ $(($(xdp_sent) - before)) -gt 140 ]

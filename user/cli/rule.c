@@ -87,29 +87,40 @@ static int parse_equals(struct cli *c, struct args *a, const char *what, const c
 	return args_need(c, a, what, word);
 }
 
+/* OFFSET/WIDTH: bytes of the message. */
+static int parse_place(struct cli *c, struct args *a, uint32_t max, uint32_t *offset, uint32_t *width)
+{
+	const char *word, *slash;
+	uint64_t at, n;
+	char first[24];
+	int ret = args_need(c, a, "OFFSET/WIDTH", &word);
+
+	if (ret)
+		return ret;
+	slash = strchr(word, '/');
+	if (!slash || (size_t)(slash - word) >= sizeof(first) || parse_u64(slash + 1, max, &n))
+		return fail_usage(c, "\"%s\" is no OFFSET/WIDTH: 4/2 are the 2 bytes at offset 4", word);
+	memcpy(first, word, slash - word);
+	first[slash - word] = 0;
+	if (parse_u64(first, UINT32_MAX, &at))
+		return fail_usage(c, "\"%s\" is no OFFSET/WIDTH: 4/2 are the 2 bytes at offset 4", word);
+	*offset = at;
+	*width = n;
+	return 0;
+}
+
 /* OFFSET/WIDTH [mask MASK] = VALUE */
 static int parse_bytes_match(struct cli *c, struct args *a, void *obj)
 {
 	struct match *m = add_match(obj, SLUICE_MATCH_KIND_BYTES);
-	uint64_t offset, width;
-	const char *word, *slash;
-	char first[24];
+	const char *word;
 	int ret;
 
 	if (!m)
 		return fail_memory(c);
-	ret = args_need(c, a, "OFFSET/WIDTH", &word);
+	ret = parse_place(c, a, 8, &m->offset, &m->width);
 	if (ret)
 		return ret;
-	slash = strchr(word, '/');
-	if (!slash || (size_t)(slash - word) >= sizeof(first) || parse_u64(slash + 1, 8, &width))
-		return fail_usage(c, "\"%s\" is no OFFSET/WIDTH: 4/2 are the 2 bytes at offset 4", word);
-	memcpy(first, word, slash - word);
-	first[slash - word] = 0;
-	if (parse_u64(first, UINT32_MAX, &offset))
-		return fail_usage(c, "\"%s\" is no OFFSET/WIDTH: 4/2 are the 2 bytes at offset 4", word);
-	m->offset = offset;
-	m->width = width;
 	m->given |= GIVEN(SLUICE_A_MATCH_OFFSET) | GIVEN(SLUICE_A_MATCH_WIDTH) | GIVEN(SLUICE_A_MATCH_VALUE);
 	if (args_take(a, "mask") || args_take(a, "&")) {
 		ret = args_need(c, a, "a mask", &word);
@@ -260,6 +271,41 @@ static int parse_deadline(struct cli *c, struct args *a, void *obj)
 	return 0;
 }
 
+/* OFFSET/WIDTH [little] [UNIT] [max TIME] */
+static int parse_deadline_field(struct cli *c, struct args *a, void *obj)
+{
+	struct rule *r = obj;
+	const char *word;
+	int ret;
+	uint32_t i;
+
+	ret = parse_place(c, a, 8, &r->deadline_offset, &r->deadline_width);
+	if (ret)
+		return ret;
+	r->given |= GIVEN(SLUICE_A_RULE_DEADLINE_OFFSET) | GIVEN(SLUICE_A_RULE_DEADLINE_WIDTH) |
+		    GIVEN(SLUICE_A_RULE_DEADLINE_UNIT);
+	if (args_take(a, "little")) {
+		r->deadline_little = true;
+		r->given |= GIVEN(SLUICE_A_RULE_DEADLINE_LITTLE);
+	}
+	r->deadline_unit = SLUICE_UNIT_MS;
+	for (i = 0; unit_names[i]; i++) {
+		if (args_take(a, unit_names[i])) {
+			r->deadline_unit = i;
+			break;
+		}
+	}
+	if (!args_take(a, "max"))
+		return 0;
+	ret = args_need(c, a, "a time", &word);
+	if (ret)
+		return ret;
+	if (parse_ns(word, &r->deadline_max) || !r->deadline_max || r->deadline_max > SLUICE_DEADLINE_NS_MAX)
+		return fail_usage(c, "\"%s\" is no longest deadline: a time as 500us, 5ms or 1s, up to an hour", word);
+	r->given |= GIVEN(SLUICE_A_RULE_DEADLINE_MAX);
+	return 0;
+}
+
 const struct keyword rule_options[] = {
 	{ "order", "N", "lower is looked at first; equal: as they were added (0)", parse_order },
 	{ "src", "ADDRESS/BITS", "match the sender's address", parse_src },
@@ -275,6 +321,8 @@ const struct keyword rule_options[] = {
 	{ "class", "NAME", "its class in the group (default)", parse_class },
 	{ "prio", "0..3", "request queue; 0 is served first (1)", parse_prio },
 	{ "deadline", "TIME", "after which nobody waits for the answer (none)", parse_deadline },
+	{ "deadline-field", "OFFSET/WIDTH [little] [ns|us|ms|s] [max TIME]",
+	  "where the message says how long its sender waits (unit ms, max 1h)", parse_deadline_field },
 	{ NULL, NULL, NULL, NULL }
 };
 
@@ -318,6 +366,14 @@ void rule_defaults(struct rule *r)
 		r->prio = 1;
 	if (r->action == SLUICE_ACTION_GROUP && !r->class[0])
 		strcpy(r->class, "default");
+	if (is_given(r, SLUICE_A_RULE_DEADLINE_OFFSET)) {
+		if (!is_given(r, SLUICE_A_RULE_DEADLINE_WIDTH))
+			r->deadline_width = 4;
+		if (!is_given(r, SLUICE_A_RULE_DEADLINE_UNIT))
+			r->deadline_unit = SLUICE_UNIT_MS;
+		if (!is_given(r, SLUICE_A_RULE_DEADLINE_MAX))
+			r->deadline_max = SLUICE_DEADLINE_NS_MAX;
+	}
 	for (i = 0; i < r->matches.n; i++)
 		match_defaults(rule_match(r, i));
 }
@@ -378,6 +434,18 @@ void match_print(FILE *f, const struct match *m)
 	}
 }
 
+static void print_deadline_field(FILE *f, const struct rule *r)
+{
+	char buf[32];
+
+	fprintf(f, " deadline-field %u/%u%s %s", r->deadline_offset, r->deadline_width,
+		r->deadline_little ? " little" : "", name_of(unit_names, r->deadline_unit));
+	if (r->deadline_max && r->deadline_max != SLUICE_DEADLINE_NS_MAX) {
+		format_ns(buf, sizeof(buf), r->deadline_max);
+		fprintf(f, " max %s", buf);
+	}
+}
+
 /* As a file for "sluice apply" has it, without the line's end. */
 void rule_print(FILE *f, const struct rule *r)
 {
@@ -403,4 +471,6 @@ void rule_print(FILE *f, const struct rule *r)
 		format_ns(buf, sizeof(buf), r->deadline);
 		fprintf(f, " deadline %s", buf);
 	}
+	if (is_given(r, SLUICE_A_RULE_DEADLINE_OFFSET))
+		print_deadline_field(f, r);
 }

@@ -10,6 +10,7 @@ static const char *const transport_names[] = { "udp", "tcp", NULL };
 const char *const framing_names[] = { "datagram", "length", "line", "memcached", "resp", NULL };
 const char *const conn_state_names[] = { "open", "paused", "held", "closing", NULL };
 const char *const action_names[] = { "group", "reject", "drop", "pass", NULL };
+const char *const unit_names[] = { "ns", "us", "ms", "s", NULL };
 const char *const steering_names[] = { "hash", "cpu", "rr", "least", "fifo", "typed", NULL };
 const char *const order_names[] = { "lifo", "fifo", NULL };
 const char *const key_names[] = { "flow", "bytes", "token", NULL };
@@ -75,6 +76,11 @@ static const struct attr_desc rule_attrs[SLUICE_A_RULE_MAX + 1] = {
 	[SLUICE_A_RULE_CLASS] = A(rule, class, "class", T_NAME, 0),
 	[SLUICE_A_RULE_PRIO] = A(rule, prio, "prio", T_U32, 0),
 	[SLUICE_A_RULE_DEADLINE] = A(rule, deadline, "deadline", T_U64, F_NS),
+	[SLUICE_A_RULE_DEADLINE_OFFSET] = A(rule, deadline_offset, "deadline-offset", T_U32, 0),
+	[SLUICE_A_RULE_DEADLINE_WIDTH] = A(rule, deadline_width, "deadline-width", T_U32, 0),
+	[SLUICE_A_RULE_DEADLINE_LITTLE] = A(rule, deadline_little, "deadline-little", T_FLAG, 0),
+	[SLUICE_A_RULE_DEADLINE_UNIT] = A_ENUM(rule, deadline_unit, "deadline-unit", T_ENUM, 0, unit_names),
+	[SLUICE_A_RULE_DEADLINE_MAX] = A(rule, deadline_max, "deadline-max", T_U64, F_NS),
 };
 SET(rule, SLUICE_A_RULE_MAX);
 

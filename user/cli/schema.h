@@ -93,7 +93,9 @@ struct rule {
 	uint32_t action;
 	char group[NAME_LEN], class[NAME_LEN];
 	uint32_t prio;
-	uint64_t deadline;
+	uint64_t deadline, deadline_max;
+	uint32_t deadline_offset, deadline_width, deadline_unit;
+	bool deadline_little;
 };
 
 struct rules {
@@ -200,7 +202,7 @@ extern const struct attr_set set_hist, set_explain, set_event, set_conn;
 const struct attr_set *schema_set(uint8_t cmd);
 const char *schema_command(uint8_t cmd);
 
-extern const char *const action_names[], *const steering_names[], *const key_names[], *const no_consumer_names[];
+extern const char *const action_names[], *const unit_names[], *const steering_names[], *const key_names[], *const no_consumer_names[];
 extern const char *const order_names[], *const crash_names[], *const match_names[], *const stage_names[], *const event_names[];
 extern const char *const framing_names[], *const conn_state_names[], *const conn_count_names[];
 extern const char *const object_names[], *const kind_names[], *const outcome_names[];

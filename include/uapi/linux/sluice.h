@@ -119,6 +119,15 @@ enum sluice_action {
 	__SLUICE_ACTION_MAX
 };
 
+/* What one of a number in a message stands for. */
+enum sluice_unit {
+	SLUICE_UNIT_NS,
+	SLUICE_UNIT_US,
+	SLUICE_UNIT_MS,
+	SLUICE_UNIT_S,
+	__SLUICE_UNIT_MAX
+};
+
 enum sluice_steering {
 	SLUICE_STEERING_HASH,	/* ring by hash of the group's key */
 	SLUICE_STEERING_CPU,	/* ring by the CPU the message arrived on */
@@ -291,7 +300,18 @@ enum {
 	SLUICE_A_RULE_GROUP,		/* string, with ACTION_GROUP */
 	SLUICE_A_RULE_CLASS,		/* string: class, made when first named */
 	SLUICE_A_RULE_PRIO,		/* u32: request queue, 0 first .. 3; default 1 */
-	SLUICE_A_RULE_DEADLINE,		/* u64: ns after arrival; 0 or absent: none */
+	/* u64: ns after arrival; 0 or absent: none. With a field: if that does not say */
+	SLUICE_A_RULE_DEADLINE,
+	/*
+	 * u32: place of a number in the message, the time that is left until its sender no longer
+	 * waits. It does not say if it is 0, or the message ends before it
+	 */
+	SLUICE_A_RULE_DEADLINE_OFFSET,
+	SLUICE_A_RULE_DEADLINE_WIDTH,	/* u32: 1, 2, 4, 8 bytes; default 4 */
+	SLUICE_A_RULE_DEADLINE_LITTLE,	/* flag: least significant byte first */
+	SLUICE_A_RULE_DEADLINE_UNIT,	/* u32, enum sluice_unit; default MS */
+	/* u64: ns, what is more is taken for this; default SLUICE_DEADLINE_NS_MAX */
+	SLUICE_A_RULE_DEADLINE_MAX,
 	__SLUICE_A_RULE_MAX
 };
 #define SLUICE_A_RULE_MAX (__SLUICE_A_RULE_MAX - 1)
