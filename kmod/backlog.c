@@ -3,7 +3,7 @@
  * The backlog: requests that the kernel still owns, its limits, and the sweep of what waits too
  * long.
  */
-#include "sluice.h"
+#include "ids.h"
 #include "trace.h"
 
 #define SWEEP_INTERVAL msecs_to_jiffies(10)
@@ -158,6 +158,15 @@ static bool over_limit(struct sluice_group *g, struct sluice_backlog *b, struct 
 	return req->returned;
 }
 
+/* Say that a request with an id goes to @b. Return: true if it was cancelled meanwhile. */
+static bool place(struct sluice_group *g, struct sluice_backlog *b, struct sluice_req *req)
+{
+	if (b == &g->backlog)
+		return __sluice_ids_place(req, SLUICE_ID_GROUP, g, 0);
+	return __sluice_ids_place(req, SLUICE_ID_WAITING,
+				  container_of(b, struct sluice_ring, waiting), 0);
+}
+
 /**
  * __sluice_backlog_add() - let a request wait
  * @g: group
@@ -182,6 +191,10 @@ int __sluice_backlog_add(struct sluice_group *g, struct sluice_backlog *b, struc
 	judge(b, now, out);
 	if (unlikely(!charge(g, conf, req, &why)) && !over_limit(g, b, req, out))
 		return why == SLUICE_OUTCOME_REJECTED_MEMORY ? -ENOMEM : -ENOBUFS;
+	if (unlikely(req->tag) && place(g, b, req) && out->n < SLUICE_REFUSED_MAX) {
+		refused_add(out, &req->wait, SLUICE_OUTCOME_CANCELLED_PEER);
+		return 0;
+	}
 	sluice_queue_push(&b->q, &req->wait, b->limits, now);
 	return 0;
 }
@@ -505,7 +518,13 @@ void sluice_backlog_fini(struct sluice_group *g)
 	cancel_delayed_work_sync(&g->sweep);
 	sluice_conn_resume_all(g);
 	local_bh_disable();
-	while ((w = sluice_queue_pop(&g->backlog.q, g->backlog.limits, SLUICE_QUEUE_ALL))) {
+	for (;;) {
+		/* a message may yet come to cancel one */
+		spin_lock(&g->lock);
+		w = sluice_queue_pop(&g->backlog.q, g->backlog.limits, SLUICE_QUEUE_ALL);
+		spin_unlock(&g->lock);
+		if (!w)
+			break;
 		req = req_of(w);
 		if (!sluice_req_settle(req, g))
 			continue;

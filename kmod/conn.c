@@ -569,6 +569,13 @@ u32 sluice_conn_source(const struct sluice_conn *c, u32 seed)
 	return jhash(c->peer, c->alen, seed);
 }
 
+void sluice_conn_from(const struct sluice_conn *c, struct sluice_from *from)
+{
+	from->family = c->alen == 4 ? 4 : 6;
+	from->port = htons(c->peer_port);
+	memcpy(from->addr, c->peer, c->alen);
+}
+
 /* Whether nobody waits for the request's reply: its connection has ended. */
 bool sluice_req_orphan(const struct sluice_req *req)
 {

@@ -3,6 +3,7 @@
  * Connections, the way in: cuts messages out of the socket's receive queue, takes those that have a
  * place to go, and leaves the rest where it is.
  */
+#include "ids.h"
 #include "tcp.h"
 
 #define BUDGET	  64  /* messages of one go, then others have their turn */
@@ -181,14 +182,14 @@ static void describe(const struct sluice_conn *c, const u8 *bytes, struct sluice
 }
 
 /* Offer a message to a group. Return: 0 taken; -EAGAIN no room, nothing was counted. */
-static int offer(struct sluice_conn *c, struct sluice_group *g, struct sluice_class *class,
+static int offer(struct sluice_conn *c, struct sluice_group *g, const struct sluice_verdict_to *to,
 		 const struct sluice_msg *msg, struct sluice_req *req)
 {
 	struct sluice_req *own;
 
 	req->hash = sluice_ingress_hash(g, msg, req, NULL);
 	sluice_req_received(req, c->tcp->l);
-	sluice_req_grouped(req, class);
+	sluice_req_grouped(req, to->class);
 	own = sluice_req_create(req);
 	if (unlikely(!own)) {
 		sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
@@ -197,9 +198,15 @@ static int offer(struct sluice_conn *c, struct sluice_group *g, struct sluice_cl
 		return 0;
 	}
 	sluice_conn_get(c);
+	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, own)) {
+		sluice_req_drop(own, NULL, SLUICE_OUTCOME_DONE_RETRY);
+		return 0;
+	}
 	if (likely(!sluice_group_submit(g, own, true)))
 		return 0;
 	sluice_req_unreceived(own);
+	if (unlikely(own->tag))
+		sluice_ids_leave(own);
 	own->conn = NULL;
 	own->bytes = NULL;
 	sluice_req_free(own, true);
@@ -209,18 +216,18 @@ static int offer(struct sluice_conn *c, struct sluice_group *g, struct sluice_cl
 }
 
 /* The same, and if there is no room, wait for it. Return: 0, or -EAGAIN: the connection waits. */
-static int offer_or_pause(struct sluice_conn *c, struct sluice_class *class,
+static int offer_or_pause(struct sluice_conn *c, const struct sluice_verdict_to *to,
 			  const struct sluice_msg *msg, struct sluice_req *req)
 {
-	struct sluice_group *g = class->group;
+	struct sluice_group *g = to->class->group;
 	int err = -EAGAIN;
 
 	if (likely((u32)atomic_read(&g->waiting) < sluice_group_conf(g)->backlog ||
 		   !sluice_group_conf(g)->backlog))
-		err = offer(c, g, class, msg, req);
+		err = offer(c, g, to, msg, req);
 	if (unlikely(err)) {
 		pause(c, g);
-		err = offer(c, g, class, msg, req);
+		err = offer(c, g, to, msg, req);
 		if (err) {
 			sluice_conn_count(c->tcp, SLUICE_CONN_PAUSED);
 			return err;
@@ -259,13 +266,15 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 		req.deadline = sluice_deadline(to, &msg, req.arrival);
 		c->rx_seq++;
 		if (to->action == SLUICE_ACTION_GROUP) {
-			err = offer_or_pause(c, to->class, &msg, &req);
+			err = offer_or_pause(c, to, &msg, &req);
 			if (err)
 				c->rx_seq--;
 			return err;
 		}
 		sluice_req_received(&req, l);
-		if (to->action == SLUICE_ACTION_DROP)
+		if (to->action == SLUICE_ACTION_CANCEL)
+			sluice_req_cancel_by(to, &msg, &req);
+		else if (to->action == SLUICE_ACTION_DROP)
 			sluice_req_drop(&req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
 		else
 			sluice_req_reject(&req, NULL, SLUICE_OUTCOME_REJECTED_RULE);

@@ -2,7 +2,7 @@
 /* What a rule reads from its messages, as netlink says it. */
 #include <net/netlink.h>
 
-#include "sluice.h"
+#include "ids.h"
 
 static u32 get_u32(const struct nlattr *a, u32 def)
 {
@@ -44,16 +44,66 @@ static int parse_time(struct nlattr **tb, struct sluice_time_field *f,
 	return err;
 }
 
+static int parse_id(struct nlattr **tb, struct sluice_id_field *f, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *offset = tb[SLUICE_A_RULE_REQUEST_ID_OFFSET];
+	const struct nlattr *len = tb[SLUICE_A_RULE_REQUEST_ID_LEN];
+	const char *text;
+	int err;
+
+	if (!offset && !len)
+		return 0;
+	f->offset = get_u32(offset, 0);
+	f->len = get_u32(len, 0);
+	err = sluice_id_field_check(f, &text);
+	if (err && extack) {
+		extack->_msg = text;
+		NL_SET_BAD_ATTR(extack, offset ?: len);
+	}
+	return err;
+}
+
+/* What goes with the id of a request, and what that goes with. */
+static int check_id(struct nlattr **tb, const struct sluice_verdict_to *to,
+		    struct netlink_ext_ack *extack)
+{
+	if (to->once && (!to->id.len || to->action != SLUICE_ACTION_GROUP)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_ONCE],
+				    "once needs the request's id, and action group");
+		return -EINVAL;
+	}
+	if (to->action == SLUICE_ACTION_CANCEL && !to->id.len) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_ACTION],
+				    "cancel needs the place of the id of the request to cancel");
+		return -EINVAL;
+	}
+	if (to->id.len && to->action != SLUICE_ACTION_CANCEL &&
+	    to->action != SLUICE_ACTION_GROUP) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_REQUEST_ID_LEN],
+				    "a request's id needs action group or cancel");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /**
  * sluice_fields_parse() - what a rule reads from its messages
+ * @l: its listener; sluice_mutex is held
  * @tb: attributes of the rule, checked by the policy
- * @to: the rest of it is filled in already
+ * @to: its action is filled in already
  * @extack: why not
  *
- * Return: 0 or -EINVAL.
+ * Context: may sleep. Return: 0, -EINVAL, -ENOMEM.
  */
-int sluice_fields_parse(struct nlattr **tb, struct sluice_verdict_to *to,
-			struct netlink_ext_ack *extack)
+int sluice_fields_parse(struct sluice_listener *l, struct nlattr **tb,
+			struct sluice_verdict_to *to, struct netlink_ext_ack *extack)
 {
-	return parse_time(tb, &to->time, extack);
+	int err;
+
+	to->once = nla_get_flag(tb[SLUICE_A_RULE_ONCE]);
+	err = parse_time(tb, &to->time, extack) ?: parse_id(tb, &to->id, extack) ?:
+	      check_id(tb, to, extack);
+	if (err || !to->id.len)
+		return err;
+	return sluice_ids_create(l);
 }

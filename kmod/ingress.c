@@ -3,7 +3,7 @@
  * From a message to its place: classifies what a listener received, counts it, sends it on its way.
  * The same for whatever the message came in.
  */
-#include "sluice.h"
+#include "ids.h"
 
 /*
  * Hash of the steering key, which consumers can compute too; else of the flow, with a secret.
@@ -23,9 +23,10 @@ u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *m
 }
 
 /* Send a request to a group. @req is the caller's. Return: false if the stack shall have it. */
-static bool submit(struct sluice_class *class, const struct sluice_msg *msg, struct sluice_req *req,
-		   const struct sluice_classified *found)
+static bool submit(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
+		   struct sluice_req *req, const struct sluice_classified *found)
 {
+	struct sluice_class *class = to->class;
 	struct sluice_group *g = class->group;
 	struct sluice_req *own;
 
@@ -37,11 +38,29 @@ static bool submit(struct sluice_class *class, const struct sluice_msg *msg, str
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
 		return true;
 	}
+	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, own)) {
+		sluice_req_drop(own, NULL, SLUICE_OUTCOME_DONE_RETRY);
+		return true;
+	}
 	if (likely(!sluice_group_submit(g, own, true)))
 		return true;
+	if (unlikely(own->tag) && sluice_ids_leave(own)) {
+		sluice_req_drop(own, NULL, SLUICE_OUTCOME_CANCELLED_PEER);
+		return true;
+	}
 	sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
 	sluice_req_pass(own);
 	return false;
+}
+
+/* A message that is about an earlier request of its sender. Takes @req. Context: section. */
+void sluice_req_cancel_by(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
+			  struct sluice_req *req)
+{
+	bool found = sluice_ids_cancel(to, msg, req);
+
+	sluice_req_drop(req, NULL,
+			found ? SLUICE_OUTCOME_DONE_CANCEL : SLUICE_OUTCOME_DONE_CANCEL_MISSED);
 }
 
 /**
@@ -72,12 +91,15 @@ bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *m
 	sluice_req_received(req, l);
 	switch (to->action) {
 	case SLUICE_ACTION_GROUP:
-		return submit(to->class, msg, req, &found);
+		return submit(to, msg, req, &found);
 	case SLUICE_ACTION_PASS:
 		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
 		return false;
 	case SLUICE_ACTION_DROP:
 		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
+		return true;
+	case SLUICE_ACTION_CANCEL:
+		sluice_req_cancel_by(to, msg, req);
 		return true;
 	default:
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_RULE);

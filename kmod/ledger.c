@@ -4,7 +4,7 @@
  */
 #include <linux/netdevice.h>
 
-#include "sluice.h"
+#include "ids.h"
 #include "trace.h"
 
 static const u8 outcome_kind[] = {
@@ -55,15 +55,17 @@ void sluice_req_unreceived(struct sluice_req *req)
  * sluice_req_finish() - count the one outcome of a request
  * @req: request
  * @ring: ring it was published to, or NULL
- * @outcome: how it ended
+ * @outcome: how it ended, if nobody cancelled it since the section has it
  *
  * Context: the section that took the request out of its list or slot.
  */
-void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
+void sluice_req_finish(struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome)
 {
 	struct sluice_rule_stats *rule = req->rule;
 
+	if (unlikely(req->tag) && sluice_ids_leave(req))
+		outcome = SLUICE_OUTCOME_CANCELLED_PEER;
 	this_cpu_inc(rule->listener->cnt->outcome[outcome]);
 	this_cpu_inc(rule->cnt->kind[outcome_kind[outcome]]);
 	if (req->class)
@@ -87,15 +89,22 @@ static void reject_reply(struct sluice_req *req)
 }
 
 /*
- * What a connection's request that is dropped means for the replies after it: a rule or a consumer
- * wants it so, or its place must be filled.
+ * What a connection's request that is dropped means for the replies after it: a rule, a consumer or
+ * the client itself wants it so, or its place must be filled.
  */
 static void drop_reply(struct sluice_req *req, enum sluice_outcome outcome)
 {
 	switch (outcome) {
 	case SLUICE_OUTCOME_DROPPED_RULE:
 	case SLUICE_OUTCOME_DONE:
+	case SLUICE_OUTCOME_DONE_CANCEL:
+	case SLUICE_OUTCOME_DONE_CANCEL_MISSED:
+	case SLUICE_OUTCOME_DONE_RETRY:
 		req->settled = true;
+		break;
+	case SLUICE_OUTCOME_CANCELLED_PEER:
+		/* half a reply cannot be taken back */
+		req->settled = !req->parts;
 		break;
 	case SLUICE_OUTCOME_EXPIRED_BACKLOG:
 	case SLUICE_OUTCOME_EXPIRED_RING:
@@ -146,8 +155,8 @@ void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
  * then on no request of a dead listener, nor with a retired rule's counters, enters a list or slot
  * that the removal has already walked.
  *
- * Return: false if the request's listener is being removed, or its connection has ended; it has
- * been cancelled.
+ * Return: false if the request's listener is being removed, its connection has ended, or its sender
+ * has cancelled it; it has been counted so, and freed.
  */
 bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged)
 {
@@ -161,6 +170,12 @@ bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged)
 		sluice_req_drop(req, NULL,
 				sluice_req_orphan(req) ? SLUICE_OUTCOME_CANCELLED_CONNECTION :
 							 SLUICE_OUTCOME_CANCELLED_LISTENER);
+		return false;
+	}
+	if (sluice_ids_cancelled(req)) {
+		if (charged)
+			sluice_backlog_uncharge(charged, req);
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_CANCELLED_PEER);
 		return false;
 	}
 	return true;

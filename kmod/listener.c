@@ -5,6 +5,7 @@
  */
 #include <net/genetlink.h>
 
+#include "ids.h"
 #include "policy.h"
 #include "sluice.h"
 #include "xdp.h"
@@ -52,6 +53,11 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
 	if (conf->to.action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
 				    "pass needs an adopted socket or XDP: nobody reads this one");
+		return -EINVAL;
+	}
+	if (conf->to.action == SLUICE_ACTION_CANCEL) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
+				    "cancel is for rules, which say where the request's id is");
 		return -EINVAL;
 	}
 	if (conf->to.action != SLUICE_ACTION_GROUP)
@@ -191,6 +197,7 @@ static void listener_free(struct sluice_listener *l)
 	xa_destroy(&l->stats);
 	if (l->retired)
 		sluice_rule_stats_free(l->retired);
+	sluice_ids_destroy(l);
 	free_percpu(l->cnt);
 	kfree(l);
 }

@@ -84,6 +84,9 @@ const struct nla_policy sluice_rule_policy[SLUICE_A_RULE_MAX + 1] = {
 	[SLUICE_A_RULE_DEADLINE_WIDTH] = NLA_POLICY_RANGE(NLA_U32, 1, 8),
 	[SLUICE_A_RULE_DEADLINE_LITTLE] = {.type = NLA_FLAG},
 	[SLUICE_A_RULE_DEADLINE_UNIT] = NLA_POLICY_MAX(NLA_U32, __SLUICE_UNIT_MAX - 1),
+	[SLUICE_A_RULE_REQUEST_ID_OFFSET] = NLA_POLICY_MAX(NLA_U32, SLUICE_DEPTH_MAX - 1),
+	[SLUICE_A_RULE_REQUEST_ID_LEN] = NLA_POLICY_RANGE(NLA_U32, 1, SLUICE_ID_LEN_MAX),
+	[SLUICE_A_RULE_ONCE] = {.type = NLA_FLAG},
 	[SLUICE_A_RULE_DEADLINE_MAX] = NLA_POLICY_FULL_RANGE(NLA_U64, &deadline_range),
 };
 
@@ -142,6 +145,15 @@ const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1] = {
 const struct nla_policy sluice_conn_policy[SLUICE_A_CONN_MAX + 1] = {
 	[SLUICE_A_CONN_ID] = {.type = NLA_U64},
 	[SLUICE_A_CONN_LISTENER] = NAME_POLICY,
+};
+
+const struct nla_policy sluice_cancel_policy[SLUICE_A_CANCEL_MAX + 1] = {
+	[SLUICE_A_CANCEL_GROUP] = NAME_POLICY,
+	[SLUICE_A_CANCEL_CLASS] = NAME_POLICY,
+	[SLUICE_A_CANCEL_LISTENER] = NAME_POLICY,
+	[SLUICE_A_CANCEL_PEER] = {.type = NLA_BINARY, .len = 16},
+	[SLUICE_A_CANCEL_PEER_PORT] = NLA_POLICY_FULL_RANGE(NLA_U16, &port_range),
+	[SLUICE_A_CANCEL_CONN] = {.type = NLA_U64},
 };
 
 const struct nla_policy sluice_explain_policy[SLUICE_A_EXPLAIN_MAX + 1] = {
@@ -227,6 +239,7 @@ static const struct genl_ops ops[] = {
 	OP(HIST_GET, hist, .dumpit = sluice_nl_hist_dump),
 	OP(CONN_GET, conn, .dumpit = sluice_nl_conn_dump, ADMIN),
 	OP(CONN_DEL, conn, .doit = sluice_nl_conn_del, ADMIN),
+	OP(CANCEL, cancel, .doit = sluice_nl_cancel, ADMIN),
 	OP(EXPLAIN, explain, .doit = sluice_nl_explain, ADMIN),
 };
 

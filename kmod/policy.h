@@ -16,6 +16,7 @@ extern const struct nla_policy sluice_ring_policy[SLUICE_A_RING_MAX + 1];
 extern const struct nla_policy sluice_stats_policy[SLUICE_A_STATS_MAX + 1];
 extern const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1];
 extern const struct nla_policy sluice_conn_policy[SLUICE_A_CONN_MAX + 1];
+extern const struct nla_policy sluice_cancel_policy[SLUICE_A_CANCEL_MAX + 1];
 extern const struct nla_policy sluice_explain_policy[SLUICE_A_EXPLAIN_MAX + 1];
 
 #endif /* SLUICE_POLICY_H */

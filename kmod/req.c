@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <linux/udp.h>
 
-#include "sluice.h"
+#include "ids.h"
 #include "xdp.h"
 
 /*
@@ -94,6 +94,8 @@ struct sluice_req *sluice_req_create(const struct sluice_req *from)
  */
 void sluice_req_free(struct sluice_req *req, bool served)
 {
+	if (unlikely(req->tag))
+		sluice_ids_leave(req);
 	switch (req->kind) {
 	case SLUICE_REQ_KIND_TCP:
 		sluice_conn_req_end(req);
@@ -216,10 +218,42 @@ u32 sluice_req_source(const struct sluice_req *req, u32 seed)
 	return jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 4, seed);
 }
 
+/* Who sent it. Context: any, while its bytes are there. */
+void sluice_req_from(const struct sluice_req *req, struct sluice_from *from)
+{
+	const struct sk_buff *skb;
+
+	memset(from, 0, sizeof(*from));
+	if (req->kind == SLUICE_REQ_KIND_XDP) {
+		sluice_xdp_from(req, from);
+		return;
+	}
+	if (req->kind == SLUICE_REQ_KIND_TCP) {
+		sluice_conn_from(req->conn, from);
+		return;
+	}
+	skb = req->skb;
+	from->port = udp_hdr(skb)->source;
+	if (skb->protocol == htons(ETH_P_IP)) {
+		from->family = 4;
+		memcpy(from->addr, &ip_hdr(skb)->saddr, 4);
+	} else {
+		from->family = 6;
+		memcpy(from->addr, &ipv6_hdr(skb)->saddr, 16);
+	}
+}
+
 int sluice_req_cache_init(void)
 {
+	int err = sluice_ids_cache_init();
+
+	if (err)
+		return err;
 	cache = KMEM_CACHE(sluice_req, SLAB_HWCACHE_ALIGN);
-	return cache ? 0 : -ENOMEM;
+	if (cache)
+		return 0;
+	sluice_ids_cache_fini();
+	return -ENOMEM;
 }
 
 /* All requests have ended, and no section of ours runs any more. */
@@ -235,4 +269,5 @@ void sluice_req_cache_fini(void)
 		m->n = 0;
 	}
 	kmem_cache_destroy(cache);
+	sluice_ids_cache_fini();
 }

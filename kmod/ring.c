@@ -2,7 +2,7 @@
 /* Rings: publishing requests into slots, the ring's own backlog, set-up, attach and drain. */
 #include <linux/poll.h>
 
-#include "sluice.h"
+#include "ids.h"
 #include "trace.h"
 
 /* Header of a slot; @slot is below total + reply_count. */
@@ -49,6 +49,18 @@ struct sluice_slot_use __sluice_ring_slot_free(struct sluice_ring *ring, u32 slo
 	return ring->use[slot];
 }
 
+/*
+ * Take @req out of its PUBLISHED or ANSWERED slot, which stays the consumer's until it answers, and
+ * tell the consumer; the ring's lock is held.
+ */
+void __sluice_ring_slot_cancel(struct sluice_ring *ring, u32 slot, const struct sluice_req *req)
+{
+	lockdep_assert_held(&ring->lock);
+	ring->req[slot] = NULL;
+	sluice_slots_cancel(&ring->slots, slot);
+	WRITE_ONCE(sluice_ring_slot(ring, slot)->flags, req->flags | SLUICE_REQ_CANCELLED);
+}
+
 /* A fixed window of @window requests, or 0: as much as keeps the consumer busy. */
 void sluice_ring_window_set(struct sluice_ring *ring, u32 window)
 {
@@ -88,6 +100,7 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 	struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
 	u32 len = req->len, prio = req->prio;
 	u64 wait = sluice_now() - req->arrival;
+	bool cancelled = false;
 
 	req->published = saturate(wait);
 	hdr->len = len;
@@ -123,8 +136,14 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 	sluice_slots_publish(&ring->slots, slot);
 	sluice_rq_push(ring->queue[prio], ring->map.req_entries - 1, ring->k_req_tail[prio],
 		       &ring->req_tail[prio], slot);
+	if (unlikely(req->tag) && __sluice_ids_place(req, SLUICE_ID_SLOT, ring, slot)) {
+		__sluice_ring_slot_cancel(ring, slot, req);
+		cancelled = true;
+	}
 	spin_unlock(&ring->lock);
 
+	if (unlikely(cancelled))
+		sluice_req_drop(req, ring, SLUICE_OUTCOME_CANCELLED_PEER);
 	wake(ring);
 	sluice_tx_published(ring);
 }

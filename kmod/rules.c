@@ -262,7 +262,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_RULE_DEADLINE], "deadline is over an hour");
 		return -ERANGE;
 	}
-	err = sluice_fields_parse(tb, to, extack);
+	err = sluice_fields_parse(l, tb, to, extack);
 	if (err)
 		return err;
 	if (to->action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {

@@ -61,8 +61,9 @@
  *   conn->lock      spinlock, BH: the order of a connection's replies, and those not yet sent
  *   tcp->lock       spinlock, BH: a listener's connections
  *   paused_lock     spinlock, BH: which connections wait for room in which group
+ *   bucket lock     spinlock, BH: the ids of a listener's requests that share a hash
  *
- * group->lock and ring->lock are never nested in each other, nor are the last three.
+ * group->lock and ring->lock are never nested in each other, nor are the last four.
  *
  * Lifetimes: who may hold what, and what ends it
  *
@@ -83,6 +84,7 @@
  *   group let go. Freed when the file is released, after its thread has ended.
  * ring memory: its shmem files: ring, and each mapping. Mappings hold neither ring nor module.
  * connection: see tcp.h.
+ * id of a request: see ids.h.
  * request: see struct sluice_req. It refers to its rule's counters, and through them to its
  *   listener: both removals walk all requests, as above.
  */
@@ -98,6 +100,8 @@ struct sluice_conn;
 struct sluice_ring;
 struct sluice_classifier;
 struct sluice_routes;
+struct sluice_id;
+struct sluice_ids;
 struct sluice_xdp;
 struct xdp_frame;
 struct sluice_tcp;
@@ -185,6 +189,7 @@ struct sluice_req {
 	bool settled;  /* TCP: it has its reply, or is to have none */
 
 	u32 truesize; /* bytes of memory it holds, for limits */
+	struct sluice_id *tag; /* its entry among the listener's ids; NULL: none */
 	union {
 		struct {		     /* UDP, XDP */
 			u32 off;	     /* of the message in @skb or @frame */
@@ -202,6 +207,13 @@ struct sluice_req {
 	};
 };
 
+/* Who sent a request. */
+struct sluice_from {
+	u8 addr[16]; /* zeroes behind an IPv4 address */
+	__be16 port;
+	u8 family; /* 4 or 6 */
+};
+
 /* What a rule, or the listener's default, does; immutable. */
 struct sluice_verdict_to {
 	u8 action; /* enum sluice_action */
@@ -210,6 +222,8 @@ struct sluice_verdict_to {
 	struct sluice_class *class; /* ACTION_GROUP */
 	struct sluice_rule_stats *stats;
 	struct sluice_time_field time; /* the deadline, if the message says it */
+	struct sluice_id_field id;     /* which request it is, or is about */
+	bool once;		       /* repetitions are not served */
 };
 
 /* How a message was classified. */
@@ -286,6 +300,7 @@ struct sluice_listener {
 	u32 ifindex;
 	struct sluice_rule_stats *fallback; /* rule 0, the default */
 	struct sluice_rule_stats *retired;
+	struct sluice_ids *ids; /* NULL until a rule wants them */
 	struct xarray stats; /* struct sluice_rule_stats by rule id, fallback at 0 */
 	struct sluice_ledger ledger;
 };
@@ -490,10 +505,13 @@ u64 sluice_req_conn(const struct sluice_req *req);
 bool sluice_req_orphan(const struct sluice_req *req);
 void sluice_req_detach(struct sluice_req *req);
 u32 sluice_req_source(const struct sluice_req *req, u32 seed);
+void sluice_req_from(const struct sluice_req *req, struct sluice_from *from);
 
 /* ingress.c */
 u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *msg,
 			const struct sluice_req *req, const struct sluice_classified *found);
+void sluice_req_cancel_by(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
+			  struct sluice_req *req);
 bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
 		    struct sluice_req *req);
 bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *msg,
@@ -503,7 +521,7 @@ bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *m
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);
 void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class);
 void sluice_req_unreceived(struct sluice_req *req);
-void sluice_req_finish(const struct sluice_req *req, struct sluice_ring *ring,
+void sluice_req_finish(struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome);
 void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring,
 		     enum sluice_outcome outcome);
@@ -534,8 +552,8 @@ const struct sluice_verdict_to *sluice_rules_match(const struct sluice_rules *ru
 int sluice_rules_find(const struct sluice_rules *rules, u32 id);
 
 /* fields.c */
-int sluice_fields_parse(struct nlattr **tb, struct sluice_verdict_to *to,
-			struct netlink_ext_ack *extack);
+int sluice_fields_parse(struct sluice_listener *l, struct nlattr **tb,
+			struct sluice_verdict_to *to, struct netlink_ext_ack *extack);
 
 /* bpf.c */
 int sluice_classifier_set(struct sluice_listener *l, u32 fd, struct netlink_ext_ack *extack);
@@ -646,6 +664,7 @@ int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wai
 void sluice_ring_pull(struct sluice_ring *ring);
 bool sluice_ring_has_room(const struct sluice_ring *ring);
 struct sluice_slot_use __sluice_ring_slot_free(struct sluice_ring *ring, u32 slot);
+void __sluice_ring_slot_cancel(struct sluice_ring *ring, u32 slot, const struct sluice_req *req);
 void sluice_ring_window_set(struct sluice_ring *ring, u32 window);
 struct sluice_ring *sluice_steer_least(const struct sluice_rings *set);
 int sluice_ring_attach(struct sluice_ring *ring);
@@ -704,6 +723,7 @@ int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const vo
 		      bool last);
 u32 sluice_conn_flow(const struct sluice_conn *c, u32 seed);
 u32 sluice_conn_source(const struct sluice_conn *c, u32 seed);
+void sluice_conn_from(const struct sluice_conn *c, struct sluice_from *from);
 void sluice_conn_req_end(struct sluice_req *req);
 void sluice_conn_flush(struct llist_head *dirty);
 void sluice_conn_resume(struct sluice_group *g);

@@ -45,8 +45,7 @@ static void visit_ring(struct sluice_ring *ring, sluice_visit_fn fn, void *arg)
 
 		if (ring->slots.state[i] != SLUICE_SLOT_PUBLISHED || !fn(req, ring, arg))
 			continue;
-		ring->req[i] = NULL;
-		sluice_slots_cancel(&ring->slots, i);
+		__sluice_ring_slot_cancel(ring, i, req);
 		sluice_req_free(req, false);
 	}
 	spin_unlock(&ring->lock);

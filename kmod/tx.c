@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 
-#include "sluice.h"
+#include "ids.h"
 #include "trace.h"
 
 #define SPINS  256 /* empty looks at the queue before the thread naps */
@@ -52,6 +52,9 @@ static void take(struct sluice_ring *ring, struct sluice_answer *a)
 	a->req = ring->req[slot];
 	ring->req[slot] = NULL;
 	sluice_slots_answer(&ring->slots, slot);
+	/* from here on it is too late to cancel it */
+	if (unlikely(a->req && a->req->tag) && !(a->resp.flags & SLUICE_RESP_MORE))
+		sluice_ids_leave(a->req);
 }
 
 /*
@@ -177,8 +180,11 @@ static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 	spin_lock(&ring->lock);
 	if (unlikely(sluice_req_orphan(req)))
 		why = SLUICE_OUTCOME_CANCELLED_CONNECTION;
-	if (unlikely(READ_ONCE(req->rule->listener->dead) || sluice_req_orphan(req))) {
-		sluice_slots_cancel(&ring->slots, a->resp.slot);
+	else if (sluice_ids_cancelled(req))
+		why = SLUICE_OUTCOME_CANCELLED_PEER;
+	if (unlikely(READ_ONCE(req->rule->listener->dead) || sluice_req_orphan(req) ||
+		     sluice_ids_cancelled(req))) {
+		__sluice_ring_slot_cancel(ring, a->resp.slot, req);
 		cancelled = true;
 	} else {
 		if (unlikely(READ_ONCE(req->rule->retired)))

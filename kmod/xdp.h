@@ -66,6 +66,7 @@ struct xdp_frame *sluice_xdp_frame_copy(const struct xdp_frame *from, u32 len);
 void sluice_xdp_frame_free(struct xdp_frame *frame);
 u32 sluice_xdp_flow(const struct sluice_req *req, u32 seed);
 u32 sluice_xdp_source(const struct sluice_req *req, u32 seed);
+void sluice_xdp_from(const struct sluice_req *req, struct sluice_from *from);
 int sluice_xdp_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		     bool last);
 void sluice_xdp_flush(void);

@@ -115,6 +115,22 @@ u32 sluice_xdp_source(const struct sluice_req *req, u32 seed)
 	return jhash2((const u32 *)&((const struct ipv6hdr *)l3)->saddr, 4, seed);
 }
 
+/* Who sent it; @from is zeroed. */
+void sluice_xdp_from(const struct sluice_req *req, struct sluice_from *from)
+{
+	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;
+	const void *l3 = l3_of(req->frame);
+
+	from->port = uh->source;
+	if (is_v6(l3)) {
+		from->family = 6;
+		memcpy(from->addr, &((const struct ipv6hdr *)l3)->saddr, 16);
+	} else {
+		from->family = 4;
+		memcpy(from->addr, &((const struct iphdr *)l3)->saddr, 4);
+	}
+}
+
 static void read_peer(const struct sluice_req *req, struct sluice_peer *p)
 {
 	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;

@@ -70,6 +70,7 @@ struct sluice_ring_config {
 
 #define SLUICE_REQUEST_REISSUED	(1u << 0)	/* another consumer took it before and went away */
 #define SLUICE_REQUEST_REQUEUED	(1u << 1)	/* another consumer was given it, did not take it, and went away */
+#define SLUICE_REQUEST_CANCELLED (1u << 2)	/* see sluice_request_cancelled() */
 
 /**
  * struct sluice_request - one request that this consumer owns until it responds
@@ -160,8 +161,8 @@ int sluice_ring_sleep(struct sluice_ring *ring);
 void sluice_ring_wake(struct sluice_ring *ring);
 
 /*
- * Take up to @n requests, highest priority first. Returns how many; those past their deadline are answered as expired
- * and not returned. What was taken may be answered in any order, now or later. -EPROTO: the ring is broken.
+ * Take up to @n requests, highest priority first. Returns how many; those past their deadline are answered as expired,
+ * those that were cancelled are given back, and neither is returned. What was taken may be answered in any order, now or later. -EPROTO: the ring is broken.
  */
 int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req, unsigned int n);
 
@@ -171,6 +172,12 @@ int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req, unsig
  * the ring is broken. The same errors for the others.
  */
 int sluice_respond(struct sluice_ring *ring, const struct sluice_request *req, uint32_t len);
+/*
+ * Does nobody wait for the answer any more? Its sender cancelled it, its connection ended, or its listener was removed; what is
+ * answered is not sent then. One look at memory: a long computation may ask often. The caller owns the request, and still
+ * has to answer it in some way, most simply by sluice_done().
+ */
+bool sluice_request_cancelled(const struct sluice_ring *ring, const struct sluice_request *req);
 /* Finish without a reply. */
 int sluice_done(struct sluice_ring *ring, const struct sluice_request *req);
 /* Refuse: the client gets the listener's reject reply. */

@@ -39,8 +39,8 @@ int sluice_time_field_check(const struct sluice_time_field *f, const char **text
  * @f: field that was checked
  * @msg: message; hostile
  *
- * Context: any. Return: ns, at most the field's maximum; 0: it does not say: the message is too short
- * for the field, or the field is 0.
+ * Context: any. Return: ns, at most the field's maximum; 0: it does not say: the message is too
+ * short for the field, or the field is 0.
  */
 u64 sluice_time_field_ns(const struct sluice_time_field *f, const struct sluice_msg *msg)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a rule reads from the messages it takes: how long the sender waits, and which request it is. */
+/* What a rule reads from its messages: how long the sender waits, and which request it is. */
 #ifndef SLUICE_CORE_FIELD_H
 #define SLUICE_CORE_FIELD_H
 

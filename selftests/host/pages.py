@@ -17,7 +17,7 @@ PAGES = {os.path.basename(p): open(p).read() for p in glob.glob(TOP + "/docs/man
 PAGE_OF = {"apply": "sluice-apply.8", "show": "sluice-apply.8", "stats": "sluice-stats.8", "check": "sluice-stats.8",
 	   "top": "sluice-stats.8", "monitor": "sluice-stats.8", "explain": "sluice-explain.8", "doctor": "sluice.8",
 	   "export": "sluice.8", "help": "sluice.8", "listener": "sluice-listener.8", "group": "sluice-group.8",
-	   "rule": "sluice-rule.8", "ring": "sluice-ring.8", "conn": "sluice-conn.8"}
+	   "rule": "sluice-rule.8", "ring": "sluice-ring.8", "conn": "sluice-conn.8", "cancel": "sluice-cancel.8"}
 
 
 def words_of(page):

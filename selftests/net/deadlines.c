@@ -33,10 +33,13 @@ FIXTURE_TEARDOWN(deadlines)
 /* What the next request's header says: ns from its arrival; 0: no deadline. */
 static uint64_t left(struct ring *r, struct request *q)
 {
+	uint64_t ns;
+
 	if (!ring_wait(r, q))
 		return UINT64_MAX;
+	ns = q->hdr->deadline_ns ? q->hdr->deadline_ns - q->hdr->arrival_ns : 0;
 	ring_answer(r, q, 1, 0);
-	return q->hdr->deadline_ns ? q->hdr->deadline_ns - q->hdr->arrival_ns : 0;
+	return ns;
 }
 
 #define LEFT(ns, bytes)                                                                        \
@@ -86,12 +89,12 @@ TEST_F(deadlines, of_a_message_in_a_stream)
 TEST_F(deadlines, it_is_not_served_afterwards)
 {
 	UP("udp 0.0.0.0:%d", "deadline-field 2/2");
-	ASSERT_EQ(0, run("sluice group set g window 1"));
+	ASSERT_EQ(0, run("sluice group set g window 1 target 1h"));
 	ASSERT_EQ(4, send(self->c, "ab\0\0", 4, 0));
 	ASSERT_EQ(4, send(self->c, "ab\0\x32", 4, 0)); /* 50 ms */
 	ASSERT_EQ(4, send(self->c, "ab\xff\xff", 4, 0));
 	EXPECT_TRUE(until(outcome("expired_backlog") == 1));
-	EXPECT_EQ(0, left(&self->r, &self->q));
+	EXPECT_EQ(0U, left(&self->r, &self->q));
 	EXPECT_EQ(0xffff * MS, left(&self->r, &self->q));
 	EXPECT_EQ(2, outcome("answered"));
 }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The sluice command.
 
-CLI_PARTS := args value schema object genl codec query json owner listener listener_tcp group rule rules ring conn \
+CLI_PARTS := args value schema object genl codec query json owner listener listener_tcp group rule rules ring conn cancel \
 	stats check config apply explain monitor top doctor complete bpf xdp
 
 PROGS += sluice
 COMPLETED += sluice
-MANS += $(patsubst %,docs/man/sluice-%.8,apply conn explain group listener ring rule stats) docs/man/sluice.8 docs/man/sluice-outcomes.7
+MANS += $(patsubst %,docs/man/sluice-%.8,apply cancel conn explain group listener ring rule stats) docs/man/sluice.8 docs/man/sluice-outcomes.7
 sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o core/match.o
 sluice-ldlibs := -lxdp -lbpf -lmnl -ljson-c
 

@@ -119,7 +119,7 @@ int obj_from_json(struct cli *c, const struct attr_set *set, json_object *js, vo
 int print_json(struct cli *c, json_object *js);
 
 /* the objects' own words */
-extern const struct keyword listener_options[], listener_set_options[], group_options[], rule_options[];
+extern const struct keyword listener_options[], listener_set_options[], group_options[], rule_options[], cancel_options[];
 int listener_parse(struct cli *c, struct args *a, struct listener *l);
 int group_parse(struct cli *c, struct args *a, struct group *g);
 int rule_parse(struct cli *c, struct args *a, struct rule *r);
@@ -154,6 +154,7 @@ int cmd_apply(struct cli *c, struct args *a);
 int cmd_explain(struct cli *c, struct args *a);
 int cmd_monitor(struct cli *c, struct args *a);
 int cmd_top(struct cli *c, struct args *a);
+int cmd_cancel(struct cli *c, struct args *a);
 int cmd_doctor(struct cli *c, struct args *a);
 int cmd_help(struct cli *c, struct args *a);
 int cmd_complete(struct cli *c, struct args *a);

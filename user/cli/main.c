@@ -12,6 +12,7 @@ const struct command top_commands[] = {
 	{ "rule", NULL, "which requests go where", NULL, rule_commands, NULL },
 	{ "ring", NULL, "what consumers have mapped", NULL, ring_commands, NULL },
 	{ "conn", NULL, "connections of TCP listeners", NULL, conn_commands, NULL },
+	{ "cancel", NULL, "end requests that are outstanding", cmd_cancel, NULL, cancel_options },
 	{ "apply", "FILE [dry-run] [prune]", "make what runs equal to a file", cmd_apply, NULL, NULL },
 	{ "show", NULL, "the whole configuration, as apply reads it", cmd_show, NULL, NULL },
 	{ "export", NULL, "the same as show", cmd_show, NULL, NULL },

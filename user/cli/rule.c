@@ -200,7 +200,7 @@ static int parse_token(struct cli *c, struct args *a, void *obj)
 static int set_action(struct cli *c, struct rule *r, uint32_t action)
 {
 	if (is_given(r, SLUICE_A_RULE_ACTION))
-		return fail_usage(c, "a rule has one action: group, reject, drop or pass");
+		return fail_usage(c, "a rule has one action: group, reject, drop, pass or cancel");
 	r->action = action;
 	r->given |= GIVEN(SLUICE_A_RULE_ACTION);
 	return 0;
@@ -231,6 +231,12 @@ static int parse_pass(struct cli *c, struct args *a, void *obj)
 {
 	(void)a;
 	return set_action(c, obj, SLUICE_ACTION_PASS);
+}
+
+static int parse_cancel(struct cli *c, struct args *a, void *obj)
+{
+	(void)a;
+	return set_action(c, obj, SLUICE_ACTION_CANCEL);
 }
 
 static int parse_class(struct cli *c, struct args *a, void *obj)
@@ -306,6 +312,25 @@ static int parse_deadline_field(struct cli *c, struct args *a, void *obj)
 	return 0;
 }
 
+static int parse_request_id(struct cli *c, struct args *a, void *obj)
+{
+	struct rule *r = obj;
+
+	r->given |= GIVEN(SLUICE_A_RULE_REQUEST_ID_OFFSET) | GIVEN(SLUICE_A_RULE_REQUEST_ID_LEN);
+	return parse_place(c, a, UINT32_MAX, &r->request_id_offset, &r->request_id_len);
+}
+
+static int parse_once(struct cli *c, struct args *a, void *obj)
+{
+	struct rule *r = obj;
+
+	(void)c;
+	(void)a;
+	r->once = true;
+	r->given |= GIVEN(SLUICE_A_RULE_ONCE);
+	return 0;
+}
+
 const struct keyword rule_options[] = {
 	{ "order", "N", "lower is looked at first; equal: as they were added (0)", parse_order },
 	{ "src", "ADDRESS/BITS", "match the sender's address", parse_src },
@@ -318,11 +343,14 @@ const struct keyword rule_options[] = {
 	{ "reject", NULL, "action: gets the listener's reject reply, if it has one", parse_reject },
 	{ "drop", NULL, "action: nothing is sent", parse_drop },
 	{ "pass", NULL, "action: left to the socket; adopted sockets only", parse_pass },
+	{ "cancel", NULL, "action: ends the outstanding request of the same peer that request-id names", parse_cancel },
 	{ "class", "NAME", "its class in the group (default)", parse_class },
 	{ "prio", "0..3", "request queue; 0 is served first (1)", parse_prio },
 	{ "deadline", "TIME", "after which nobody waits for the answer (none)", parse_deadline },
 	{ "deadline-field", "OFFSET/WIDTH [little] [ns|us|ms|s] [max TIME]",
 	  "where the message says how long its sender waits (unit ms, max 1h)", parse_deadline_field },
+	{ "request-id", "OFFSET/WIDTH", "bytes that tell the requests of one peer apart, up to 32", parse_request_id },
+	{ "once", NULL, "the same request-id again is not served while the first is outstanding", parse_once },
 	{ NULL, NULL, NULL, NULL }
 };
 
@@ -339,7 +367,7 @@ int rule_parse(struct cli *c, struct args *a, struct rule *r)
 	if (!ret)
 		ret = args_options(c, a, rule_options, r);
 	if (!ret && !is_given(r, SLUICE_A_RULE_ACTION))
-		ret = fail_usage(c, "rule %u has no action: group NAME, reject, drop or pass", r->id);
+		ret = fail_usage(c, "rule %u has no action: group NAME, reject, drop, pass or cancel", r->id);
 	return ret;
 }
 
@@ -473,4 +501,8 @@ void rule_print(FILE *f, const struct rule *r)
 	}
 	if (is_given(r, SLUICE_A_RULE_DEADLINE_OFFSET))
 		print_deadline_field(f, r);
+	if (is_given(r, SLUICE_A_RULE_REQUEST_ID_LEN))
+		fprintf(f, " request-id %u/%u", r->request_id_offset, r->request_id_len);
+	if (r->once)
+		fprintf(f, " once");
 }

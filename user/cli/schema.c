@@ -9,7 +9,7 @@
 static const char *const transport_names[] = { "udp", "tcp", NULL };
 const char *const framing_names[] = { "datagram", "length", "line", "memcached", "resp", NULL };
 const char *const conn_state_names[] = { "open", "paused", "held", "closing", NULL };
-const char *const action_names[] = { "group", "reject", "drop", "pass", NULL };
+const char *const action_names[] = { "group", "reject", "drop", "pass", "cancel", NULL };
 const char *const unit_names[] = { "ns", "us", "ms", "s", NULL };
 const char *const steering_names[] = { "hash", "cpu", "rr", "least", "fifo", "typed", NULL };
 const char *const order_names[] = { "lifo", "fifo", NULL };
@@ -81,6 +81,9 @@ static const struct attr_desc rule_attrs[SLUICE_A_RULE_MAX + 1] = {
 	[SLUICE_A_RULE_DEADLINE_LITTLE] = A(rule, deadline_little, "deadline-little", T_FLAG, 0),
 	[SLUICE_A_RULE_DEADLINE_UNIT] = A_ENUM(rule, deadline_unit, "deadline-unit", T_ENUM, 0, unit_names),
 	[SLUICE_A_RULE_DEADLINE_MAX] = A(rule, deadline_max, "deadline-max", T_U64, F_NS),
+	[SLUICE_A_RULE_REQUEST_ID_OFFSET] = A(rule, request_id_offset, "request-id-offset", T_U32, 0),
+	[SLUICE_A_RULE_REQUEST_ID_LEN] = A(rule, request_id_len, "request-id-len", T_U32, 0),
+	[SLUICE_A_RULE_ONCE] = A(rule, once, "once", T_FLAG, 0),
 };
 SET(rule, SLUICE_A_RULE_MAX);
 
@@ -256,6 +259,19 @@ static const struct attr_desc conn_attrs[SLUICE_A_CONN_MAX + 1] = {
 };
 SET(conn, SLUICE_A_CONN_MAX);
 
+static const struct attr_desc cancel_attrs[SLUICE_A_CANCEL_MAX + 1] = {
+	[SLUICE_A_CANCEL_GROUP] = A(cancel, group, "group", T_NAME, 0),
+	[SLUICE_A_CANCEL_CLASS] = A(cancel, class, "class", T_NAME, 0),
+	[SLUICE_A_CANCEL_LISTENER] = A(cancel, listener, "listener", T_NAME, 0),
+	[SLUICE_A_CANCEL_PEER] = A(cancel, peer, "peer", T_ADDR, 0),
+	[SLUICE_A_CANCEL_PEER_PORT] = A(cancel, peer_port, "peer-port", T_U16, 0),
+	[SLUICE_A_CANCEL_CONN] = A(cancel, conn, "conn", T_U64, 0),
+	[SLUICE_A_CANCEL_WAITING] = A(cancel, waiting, "waiting", T_U64, F_OUT),
+	[SLUICE_A_CANCEL_PUBLISHED] = A(cancel, published, "published", T_U64, F_OUT),
+	[SLUICE_A_CANCEL_PAD] = A_PAD,
+};
+SET(cancel, SLUICE_A_CANCEL_MAX);
+
 static const struct attr_desc event_attrs[SLUICE_A_EVENT_MAX + 1] = {
 	[SLUICE_A_EVENT_KIND] = A_ENUM(event, kind, "kind", T_ENUM, F_OUT, event_names),
 	[SLUICE_A_EVENT_NAME] = A(event, name, "name", T_NAME, F_OUT),
@@ -291,6 +307,7 @@ static const struct {
 	[SLUICE_CMD_EVENT] = { "event", &set_event },
 	[SLUICE_CMD_CONN_GET] = { "conn-get", &set_conn },
 	[SLUICE_CMD_CONN_DEL] = { "conn-del", &set_conn },
+	[SLUICE_CMD_CANCEL] = { "cancel", &set_cancel },
 };
 
 const struct attr_set *schema_set(uint8_t cmd)

@@ -95,7 +95,8 @@ struct rule {
 	uint32_t prio;
 	uint64_t deadline, deadline_max;
 	uint32_t deadline_offset, deadline_width, deadline_unit;
-	bool deadline_little;
+	uint32_t request_id_offset, request_id_len;
+	bool deadline_little, once;
 };
 
 struct rules {
@@ -132,6 +133,14 @@ struct conn {
 	struct addr peer, addr;
 	uint16_t peer_port, port;
 	char listener[NAME_LEN];
+};
+
+struct cancel {
+	uint64_t given;
+	uint64_t conn, waiting, published;
+	char group[NAME_LEN], class[NAME_LEN], listener[NAME_LEN];
+	struct addr peer;
+	uint16_t peer_port;
 };
 
 struct group {
@@ -196,7 +205,7 @@ struct event {
 };
 
 extern const struct attr_set set_listener, set_rules, set_rule, set_match, set_class_conf, set_group, set_ring, set_stats;
-extern const struct attr_set set_hist, set_explain, set_event, set_conn;
+extern const struct attr_set set_hist, set_explain, set_event, set_conn, set_cancel;
 
 /* The set that a command's messages are made of, and the command's name. */
 const struct attr_set *schema_set(uint8_t cmd);

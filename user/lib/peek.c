@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Taking requests: off the request queues, highest priority first, those past their deadline answered at once. */
+/* Taking requests: off the request queues, highest priority first, those that nobody waits for answered at once. */
 #include "lib/ring.h"
 
 static void copy_header(struct sluice_ring *ring, struct sluice_request *req, struct sluice_slot *hdr, u32 slot,
@@ -15,7 +15,7 @@ static void copy_header(struct sluice_ring *ring, struct sluice_request *req, st
 	req->gap_reason = hdr->gap_reason;
 	req->class_id = hdr->class_id;
 	req->prio = hdr->prio;
-	req->flags = hdr->flags;
+	req->flags = READ_ONCE(hdr->flags);
 	req->gen = hdr->gen;
 	req->slot = slot;
 	req->arrival_ns = hdr->arrival_ns;
@@ -27,12 +27,12 @@ static void copy_header(struct sluice_ring *ring, struct sluice_request *req, st
 	}
 }
 
-/* Losses that expired requests told of are told with the next request that the caller sees. */
-static void carry_gap(struct sluice_ring *ring, struct sluice_request *req, bool expired)
+/* Losses that requests told of which the caller does not see are told with the next request that the caller sees. */
+static void carry_gap(struct sluice_ring *ring, struct sluice_request *req, bool skipped)
 {
 	u32 sum = ring->gap + req->gap < req->gap ? U32_MAX : ring->gap + req->gap;
 
-	if (expired) {
+	if (skipped) {
 		ring->gap = sum;
 		return;
 	}
@@ -41,16 +41,20 @@ static void carry_gap(struct sluice_ring *ring, struct sluice_request *req, bool
 	ring->gap = 0;
 }
 
-/* Answer a request that is past its deadline. False if the response queue is full even after handing it over. */
-static bool expire(struct sluice_ring *ring, const struct sluice_request *req)
+/*
+ * Answer a request that nobody waits for: past its deadline, or cancelled. False if the response queue is full even after
+ * handing it over.
+ */
+static bool skip(struct sluice_ring *ring, const struct sluice_request *req, bool expired)
 {
 	if (!ring->space && !sluice_resp_reclaim(ring)) {
 		sluice_ring_flush(ring);
 		if (!sluice_resp_reclaim(ring))
 			return false;
 	}
-	sluice_resp_append(ring, req->slot, req->gen, req->slot, 0, SLUICE_RESP_EXPIRED);
-	ring->stats.expired++;
+	sluice_resp_append(ring, req->slot, req->gen, req->slot, 0,
+			   expired ? SLUICE_RESP_EXPIRED : SLUICE_RESP_NO_REPLY);
+	ring->stats.expired += expired;
 	return true;
 }
 
@@ -68,7 +72,7 @@ static u32 take(struct sluice_ring *ring, u32 prio, u32 ready, struct sluice_req
 		u32 slot = READ_ONCE(entry[head & ring->req_mask]);
 		struct sluice_request *r = &req[got];
 		struct sluice_slot *hdr;
-		bool expired;
+		bool expired, skipped;
 		u32 room;
 
 		hdr = slot_header(ring, slot, &room);
@@ -78,15 +82,16 @@ static u32 take(struct sluice_ring *ring, u32 prio, u32 ready, struct sluice_req
 		}
 		copy_header(ring, r, hdr, slot, room);
 		expired = r->deadline_ns && ring->now > r->deadline_ns;
-		if (unlikely(expired && !expire(ring, r))) {
+		skipped = expired || (r->flags & SLUICE_REQ_CANCELLED);
+		if (unlikely(skipped && !skip(ring, r, expired))) {
 			ring->stats.gap -= r->gap;
 			break;
 		}
 		if (unlikely(ring->gap | r->gap))
-			carry_gap(ring, r, expired);
+			carry_gap(ring, r, skipped);
 		hdr->pickup = stamp(r->arrival_ns, ring->now) | (ring->now <= r->arrival_ns);
 		hdr->service = 0;
-		if (unlikely(expired))
+		if (unlikely(skipped))
 			continue;
 		ring->taken[slot].at = ring->now;
 		ring->taken[slot].owner = (u32)r->gen + 1;

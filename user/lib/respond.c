@@ -70,6 +70,14 @@ EXPORT int sluice_respond(struct sluice_ring *ring, const struct sluice_request 
 	return finish(ring, req, len, 0);
 }
 
+EXPORT bool sluice_request_cancelled(const struct sluice_ring *ring, const struct sluice_request *req)
+{
+	u32 room;
+	const struct sluice_slot *hdr = slot_header(ring, req->slot, &room);
+
+	return hdr && READ_ONCE(hdr->flags) & SLUICE_REQ_CANCELLED;
+}
+
 EXPORT int sluice_done(struct sluice_ring *ring, const struct sluice_request *req)
 {
 	return finish(ring, req, 0, SLUICE_RESP_NO_REPLY);

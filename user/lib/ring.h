@@ -18,7 +18,8 @@
 _Static_assert(sizeof(struct sluice_slot) == 64, "the payload starts 64 bytes into a slot");
 _Static_assert(sizeof(struct sluice_response) == 16, "entries of the response queue are 16 bytes");
 _Static_assert(SLUICE_SIZE_CLASSES == SLUICE_RING_CLASSES, "the public header names the ABI's number of classes");
-_Static_assert(SLUICE_REQUEST_REISSUED == SLUICE_REQ_REISSUED && SLUICE_REQUEST_REQUEUED == SLUICE_REQ_REQUEUED,
+_Static_assert(SLUICE_REQUEST_REISSUED == SLUICE_REQ_REISSUED && SLUICE_REQUEST_REQUEUED == SLUICE_REQ_REQUEUED &&
+	       SLUICE_REQUEST_CANCELLED == SLUICE_REQ_CANCELLED,
 	       "request flags are handed through");
 
 /* Slots of one size. */

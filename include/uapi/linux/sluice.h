@@ -50,6 +50,9 @@
  *	EVENT		notification on multicast group "events": event set
  *	CONN_GET	dump	optional LISTENER -> conn set, one message per open connection
  *	CONN_DEL	do	ID; resets the connection, its requests in flight are cancelled
+ *	CANCEL		do	cancel set: at least one of GROUP LISTENER PEER CONN -> WAITING
+ *				PUBLISHED: how many requests it cancelled; their senders get the
+ *				reject reply
  */
 
 #define SLUICE_GENL_NAME	"sluice"
@@ -88,6 +91,7 @@ enum sluice_cmd {
 	SLUICE_CMD_EVENT,
 	SLUICE_CMD_CONN_GET,
 	SLUICE_CMD_CONN_DEL,
+	SLUICE_CMD_CANCEL,
 
 	__SLUICE_CMD_MAX
 };
@@ -116,6 +120,8 @@ enum sluice_action {
 	SLUICE_ACTION_REJECT,	/* gets the listener's reject reply, or silence if there is none */
 	SLUICE_ACTION_DROP,	/* nothing is sent */
 	SLUICE_ACTION_PASS,	/* left to the stack; adopted sockets and XDP only */
+	/* ends the outstanding request of the same peer whose id it carries; rules only */
+	SLUICE_ACTION_CANCEL,
 	__SLUICE_ACTION_MAX
 };
 
@@ -312,6 +318,14 @@ enum {
 	SLUICE_A_RULE_DEADLINE_UNIT,	/* u32, enum sluice_unit; default MS */
 	/* u64: ns, what is more is taken for this; default SLUICE_DEADLINE_NS_MAX */
 	SLUICE_A_RULE_DEADLINE_MAX,
+	/*
+	 * u32, with REQUEST_ID_LEN: place of the bytes that tell the requests of one peer apart;
+	 * with ACTION_CANCEL, of the id of the request to cancel
+	 */
+	SLUICE_A_RULE_REQUEST_ID_OFFSET,
+	SLUICE_A_RULE_REQUEST_ID_LEN,	/* u32: 1..32 */
+	/* flag: the same id of the same peer again is not served while the first is outstanding */
+	SLUICE_A_RULE_ONCE,
 	__SLUICE_A_RULE_MAX
 };
 #define SLUICE_A_RULE_MAX (__SLUICE_A_RULE_MAX - 1)
@@ -542,6 +556,22 @@ enum {
 	__SLUICE_A_CONN_MAX
 };
 #define SLUICE_A_CONN_MAX (__SLUICE_A_CONN_MAX - 1)
+
+/* attribute set "cancel": all that is given must hold */
+enum {
+	SLUICE_A_CANCEL_UNSPEC,
+	SLUICE_A_CANCEL_GROUP,		/* string */
+	SLUICE_A_CANCEL_CLASS,		/* string, with GROUP */
+	SLUICE_A_CANCEL_LISTENER,	/* string */
+	SLUICE_A_CANCEL_PEER,		/* binary, 4 or 16 bytes */
+	SLUICE_A_CANCEL_PEER_PORT,	/* u16, with PEER; default any */
+	SLUICE_A_CANCEL_CONN,		/* u64, as in the slot header */
+	SLUICE_A_CANCEL_WAITING,	/* u64, out: cancelled in backlogs */
+	SLUICE_A_CANCEL_PUBLISHED,	/* u64, out: cancelled in the hands of consumers */
+	SLUICE_A_CANCEL_PAD,
+	__SLUICE_A_CANCEL_MAX
+};
+#define SLUICE_A_CANCEL_MAX (__SLUICE_A_CANCEL_MAX - 1)
 
 /* attribute set "event" */
 enum {

@@ -58,7 +58,15 @@
 	X(REJECTED_SHED, REJECTED, "shed",							\
 	  "the backlog was full and something else had more right to wait")			\
 	X(CANCELLED_CONNECTION, CANCELLED, "connection",					\
-	  "its connection ended before it was answered")
+	  "its connection ended before it was answered")					\
+	X(CANCELLED_PEER, CANCELLED, "peer",							\
+	  "its sender cancelled it by a message of a cancel rule")				\
+	X(CANCELLED_ADMIN, CANCELLED, "admin", "an administrator cancelled it: sluice cancel")	\
+	X(DONE_CANCEL, DONE, "cancel", "it cancelled an earlier request of its sender")		\
+	X(DONE_CANCEL_MISSED, DONE, "cancel_missed",						\
+	  "it was to cancel a request that was not outstanding, or another sender's")		\
+	X(DONE_RETRY, DONE, "retry",								\
+	  "it repeated a request that was outstanding, whose answer it shares")
 
 enum sluice_kind {
 #define SLUICE_X_KIND(k, name) SLUICE_KIND_##k,

@@ -167,6 +167,8 @@ struct sluice_ring_setup {
 #define SLUICE_REQ_REISSUED	(1U << 0)
 /* was published before, to a consumer that went away without taking it */
 #define SLUICE_REQ_REQUEUED	(1U << 1)
+/* nobody waits for the answer, which is not sent; may appear at any time after publishing */
+#define SLUICE_REQ_CANCELLED	(1U << 2)
 
 /**
  * struct sluice_slot - header in front of each slot's payload
@@ -188,7 +190,8 @@ struct sluice_ring_setup {
  * @pickup: consumer writes: ns from arrival to its taking the request, saturating; 0: not stamped
  * @service: consumer writes: ns from taking to answering, saturating
  *
- * All but the last two are written by the kernel before the slot is published. 64 bytes.
+ * All but the last two are written by the kernel before the slot is published; SLUICE_REQ_CANCELLED
+ * may be set in @flags until the slot's request is answered. 64 bytes.
  */
 struct sluice_slot {
 	__u32 len;
