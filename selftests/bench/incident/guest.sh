@@ -4,6 +4,7 @@
 #
 # $SERVICE_NS, $OBJECTIVE (ms), $SECONDS_HEALTHY, $SECONDS_OVERLOAD
 set -e
+# shellcheck source=selftests/bench/bench-net.sh
 . /bench-net.sh
 
 # load RATE SECONDS: what the client saw, as JSON
