@@ -173,9 +173,9 @@ def completion(names, paths):
 		options = re.findall(r"^  ([a-z0-9-]+)", text.partition("Options")[2], re.M)
 		if not options:
 			continue
-		start = {"rule": "l 1", "listener": "l udp 127.0.0.1:7" if path[1] == "add" else "l", "group": "g",
-			 "ring": "1"}[path[0]]
-		offered = complete("sluice %s %s " % (" ".join(path), start))
+		start = {"rule": "l 1", "listener": "l udp 127.0.0.1:7" if path[-1] == "add" else "l", "group": "g",
+			 "ring": "1"}.get(path[0], "")
+		offered = complete("sluice %s " % " ".join([*path, *start.split()]))
 		equal(sorted(offered), sorted(options), "completion of the options of %s" % " ".join(path))
 	equal(complete("sluice group add g no-consumer hold 1s crash re"), ["requeue", "reissue", "reject"],
 	      "completion of a value behind other options")
