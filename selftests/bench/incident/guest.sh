@@ -29,6 +29,15 @@ end() {
 	wait $server 2>/dev/null || true
 }
 
+# What a saturated server answers is its capacity. A shared host's changes: it is measured before each server's turn.
+measure_capacity() {
+	begin socket "$SERVICE_NS" 7000 0
+	capacity=$(load $((2000000000 / SERVICE_NS)) 4 | field answered_per_s)
+	capacity=${capacity%.*}
+	end
+	echo "capacity $capacity"
+}
+
 # run NAME SERVER-ARG...
 run() {
 	local name=$1 step
@@ -43,15 +52,12 @@ run() {
 }
 
 echo "kernel $(uname -r)"
-# what a saturated server answers is its capacity
-begin socket "$SERVICE_NS" 7000 0
-capacity=$(load $((2000000000 / SERVICE_NS)) 5 | field answered_per_s)
-capacity=${capacity%.*}
-end
-echo "capacity $capacity"
+measure_capacity
 run "recvmmsg, default receive buffer" socket "$SERVICE_NS" 7000 0
+measure_capacity
 run "recvmmsg, receive buffer of 64 MB" socket "$SERVICE_NS" 7000 $((64 << 20))
-sluice group add svc steer fifo target $((OBJECTIVE / 2))ms
+measure_capacity
+sluice group add svc steer fifo target $((OBJECTIVE / 2))ms interval "${OBJECTIVE}ms"
 sluice listener add l udp 0.0.0.0:7000 default group svc reject-reply text:busy
 run Sluice ring "$SERVICE_NS" svc
 sluice check -q
