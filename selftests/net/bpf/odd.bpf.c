@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A framer for tests that does what a message's first byte says:
+ *	1-9	a message of so many bytes
+ *	n	no message
+ *	m	too long
+ *	t	a length over the maximum
+ *	f	done with more than the maximum
+ *	k	never moves
+ *	b	done with four bytes, then goes back
+ *	s	done with four bytes, then tells a length of two
+ *	w	for bytes that come one by one: done with each; ends with a full stop, if cb[1] has counted right
+ *	l	looks for a full stop in the first 255 bytes, and is done with none of them
+ *	v	a full stop behind 5000 bytes that it is done with before they are there
+ */
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/sluice_bpf.h>
+
+static __always_inline int later(struct __sk_buff *skb)
+{
+	__u32 kind = skb->cb[2], done = skb->cb[0];
+	__u8 c;
+
+	if (kind == 'b')
+		skb->cb[0] = 1;
+	if (kind == 's')
+		return 2;
+	if (kind != 'w' && kind != 'v')
+		return 0;
+	if (bpf_skb_load_bytes(skb, 0, &c, 1))
+		return -EPROTO;
+	if (kind == 'w' && skb->cb[1] != done)
+		return -EPROTO;
+	if (c == '.')
+		return done + 1;
+	skb->cb[0] = done + 1;
+	skb->cb[1] = done + 1;
+	return kind == 'v' ? -EPROTO : 0;
+}
+
+static __always_inline int stop_in(struct __sk_buff *skb)
+{
+	__u32 i;
+	__u8 c;
+
+	for (i = 1; i < 255; i++) {
+		if (bpf_skb_load_bytes(skb, i, &c, 1))
+			return 0;
+		if (c == '.')
+			return i + 1;
+	}
+	return -EPROTO;
+}
+
+SEC("socket")
+int odd(struct __sk_buff *skb)
+{
+	__u8 c;
+
+	if (skb->cb[0])
+		return later(skb);
+	if (bpf_skb_load_bytes(skb, 0, &c, 1))
+		return -EPROTO;
+	if (c >= '1' && c <= '9')
+		return c - '0';
+	skb->cb[2] = c;
+	switch (c) {
+	case 'm':
+		return -EMSGSIZE;
+	case 't':
+		return skb->mark + 1;
+	case 'f':
+		skb->cb[0] = skb->mark + 1;
+		return 0;
+	case 'k':
+		return 0;
+	case 'b':
+	case 's':
+		skb->cb[0] = 4;
+		return 0;
+	case 'w':
+		skb->cb[0] = 1;
+		skb->cb[1] = 1;
+		return 0;
+	case 'l':
+		return stop_in(skb);
+	case 'v':
+		skb->cb[0] = 5000;
+		return 0;
+	}
+	return -1;
+}
+
+char _license[] SEC("license") = "GPL";
