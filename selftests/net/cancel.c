@@ -156,7 +156,7 @@ TEST_F(cancel, nobody_elses)
 	SAY(self->other, "cBBBB");
 	COUNTS(2, "done_cancel_missed");
 	/* an unknown id, no id, and one that is answered */
-	SAY(self->c, "cXXXX");
+	SAY(self->c, "cZZZZ");
 	SAY(self->c, "cAAA");
 	SERVES("qAAAA");
 	SAY(self->c, "cAAAA");
