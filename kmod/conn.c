@@ -361,7 +361,7 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 	if (!c->ending || c->closing)
 		return SLUICE_CONN_ACCEPTED;
 	WRITE_ONCE(c->attention, true);
-	smp_mb(); /* pairs with that of sluice_conn_req_end() */
+	sluice_conn_asked(); /* E2 */
 	if ((sluice_conn_in_flight(c) && !READ_ONCE(c->cut)) || !nothing_to_send(c))
 		return SLUICE_CONN_ACCEPTED;
 	c->closing = true;

@@ -115,7 +115,7 @@ static void pause(struct sluice_conn *c, struct sluice_group *g)
 	spin_unlock_bh(&paused_lock);
 	/* whoever is woken may not use the room, and then nobody tells of it: the sweep does */
 	sluice_backlog_arm(g);
-	smp_mb(); /* on the list before the last look for room */
+	sluice_conn_waits(); /* C1 */
 }
 
 /* paused_lock is held; the reference of the list is the caller's now. */
@@ -161,7 +161,7 @@ static void resume(struct sluice_group *g, u32 max)
  */
 void sluice_conn_resume(struct sluice_group *g)
 {
-	smp_mb(); /* the room before the look at the list */
+	sluice_conn_room(); /* C2 */
 	if (unlikely(!list_empty(&g->paused)))
 		resume(g, RESUME);
 }
@@ -419,7 +419,7 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
 	for (budget = BUDGET; budget; budget--) {
 		if (unlikely(held(c))) {
 			WRITE_ONCE(c->attention, true);
-			smp_mb(); /* pairs with that of sluice_conn_req_end() */
+			sluice_conn_asked(); /* E2 */
 			if (held(c))
 				return done;
 		}

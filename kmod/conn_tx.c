@@ -284,7 +284,7 @@ void sluice_conn_req_end(struct sluice_req *req)
 	 * tx_seq and out before attention and DIRTY; the reader sets attention before it looks at
 	 * tx_seq, a flush clears DIRTY before it looks at out: one of the two sees the other.
 	 */
-	smp_mb();
+	sluice_conn_ended(); /* E1 */
 	if ((moved > 0 && !test_bit(SLUICE_CONN_DIRTY, &c->flags)) || READ_ONCE(c->attention))
 		sluice_conn_kick(c);
 	if (!req->borrowed)
@@ -307,7 +307,7 @@ void sluice_conn_flush(struct llist_head *dirty)
 	list = llist_reverse_order(llist_del_all(dirty));
 	llist_for_each_entry_safe(c, next, list, dirty) {
 		clear_bit(SLUICE_CONN_DIRTY, &c->flags);
-		smp_mb__after_atomic(); /* pairs with that of sluice_conn_req_end() */
+		sluice_conn_asked(); /* E2 */
 		sluice_conn_run(c);
 		sluice_conn_put(c);
 	}

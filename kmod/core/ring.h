@@ -43,6 +43,14 @@
  *   B2 full between room, backlog         backlog although a ring is idle: who put it there saw
  *                                         no room, who made room saw no backlog.
  *
+ *   C1 full between paused list, room     Both sides are the kernel's. A connection waits although
+ *   C2 full between room, paused list     there is room: as B1 and B2.
+ *
+ *   E1 full between tx_seq and out,       Both sides are the kernel's. A reader waits for a request
+ *      attention and DIRTY                that has ended, or a reply stays: who ended the request
+ *   E2 full between attention or DIRTY,   saw nobody wait or a flush to come, and the reader or the
+ *      tx_seq or out                      flush saw no end.
+ *
  * selftests/model has each pair as a litmus test, and the protocols that they make up.
  */
 
@@ -64,6 +72,10 @@
 #define SLUICE_BARRIER_P2 12
 #define SLUICE_BARRIER_B1 13
 #define SLUICE_BARRIER_B2 14
+#define SLUICE_BARRIER_C1 15
+#define SLUICE_BARRIER_C2 16
+#define SLUICE_BARRIER_E1 17
+#define SLUICE_BARRIER_E2 18
 
 #define sluice_release(label, p, v) do {					\
 	if (SLUICE_WEAKEN == SLUICE_BARRIER_##label)				\
@@ -214,6 +226,32 @@ static inline void sluice_backlog_raised(void)
 static inline void sluice_room_made(void)
 {
 	sluice_full(B2);			/* B2 */
+}
+
+/* ---- connections; both sides are the kernel's ---- */
+
+/* After a connection was put on the list of those that wait, before its last look for room. */
+static inline void sluice_conn_waits(void)
+{
+	sluice_full(C1);			/* C1 */
+}
+
+/* After room was made, before the look at the list. */
+static inline void sluice_conn_room(void)
+{
+	sluice_full(C2);			/* C2 */
+}
+
+/* After a request has ended, before the look at who wants to know. */
+static inline void sluice_conn_ended(void)
+{
+	sluice_full(E1);			/* E1 */
+}
+
+/* After a reader asked to be told, or a flush said that it has begun, before the look at what ended. */
+static inline void sluice_conn_asked(void)
+{
+	sluice_full(E2);			/* E2 */
 }
 
 /* ---- a flag that is set once, after what it stands for was written ---- */

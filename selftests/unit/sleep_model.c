@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Owns the exhaustive search for lost wake-ups: the sleep, kick and backlog protocols of core/ring.h, run by two threads of a
+ * Owns the exhaustive search for lost wake-ups: the sleep, kick, backlog and connection protocols of core/ring.h, run by two threads of a
  * small machine with store buffers, in every order of their steps. Built once for each full barrier left out.
  *
  * The machine is TSO (x86, the strongest that the module runs on; what fails there fails everywhere): a store goes to
@@ -9,7 +9,7 @@
  * accesses are the machine's steps. An order is explored by running both threads again along a path of choices. A
  * state that was met before is not explored again; a thread's state is what it has done and loaded.
  *
- * usage: sleep_model request|response|backlog; exit status 0, 1 if something waits for ever although somebody could have
+ * usage: sleep_model request|response|backlog|connection|end; exit status 0, 1 if something waits for ever although somebody could have
  * seen to it
  */
 #include <stdio.h>
@@ -58,6 +58,7 @@ static struct shared {
 	u32 req_tail, need_wakeup, resp_tail, resp_head, state;
 	u32 queue[4];
 	u32 backlog, used;
+	u32 paused, full, attention, answering;
 	bool wake, kick, fed;
 } mem;
 
@@ -260,6 +261,42 @@ static void make_room(void)
 		model_signal(&mem.fed);
 }
 
+/* A connection that waits for a group with room: whoever sees both lets it read on. */
+static void wait_for_room(void)
+{
+	WRITE_ONCE(mem.paused, 1);
+	sluice_conn_waits();
+	if (!READ_ONCE(mem.full))
+		model_signal(&mem.fed);
+	model_wait(&mem.fed);
+}
+
+static void give_room(void)
+{
+	WRITE_ONCE(mem.full, 0);
+	sluice_conn_room();
+	if (READ_ONCE(mem.paused))
+		model_signal(&mem.fed);
+}
+
+/* A reader that waits for a request to end. */
+static void wait_for_end(void)
+{
+	WRITE_ONCE(mem.attention, 1);
+	sluice_conn_asked();
+	if (!READ_ONCE(mem.answering))
+		model_signal(&mem.fed);
+	model_wait(&mem.fed);
+}
+
+static void end_request(void)
+{
+	WRITE_ONCE(mem.answering, 0);
+	sluice_conn_ended();
+	if (READ_ONCE(mem.attention))
+		model_signal(&mem.fed);
+}
+
 /* ---- the search ---- */
 
 static u64 *visited;
@@ -312,6 +349,8 @@ static void restart(void (*kernel)(void), void (*consumer)(void))
 {
 	memset(&mem, 0, sizeof(mem));
 	mem.used = 1;
+	mem.full = 1;
+	mem.answering = 1;
 	start(&threads[0], kernel);
 	start(&threads[1], consumer);
 }
@@ -379,13 +418,15 @@ int main(int argc, char **argv)
 		{ "request", publish_requests, consume_requests },
 		{ "response", take_responses, publish_responses },
 		{ "backlog", add_to_backlog, make_room },
+		{ "connection", wait_for_room, give_room },
+		{ "end", wait_for_end, end_request },
 	};
 	u32 p;
 
 	visited = calloc(VISITED, sizeof(*visited));
 	if (!visited)
 		return 2;
-	for (p = 0; p < 3; p++) {
+	for (p = 0; p < sizeof(protocols) / sizeof(protocols[0]); p++) {
 		bool held;
 
 		if (argc < 2 || strcmp(argv[1], protocols[p].name))
