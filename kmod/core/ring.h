@@ -248,7 +248,7 @@ static inline void sluice_conn_ended(void)
 	sluice_full(E1);			/* E1 */
 }
 
-/* After a reader asked to be told, or a flush said that it begins, before the look at what ended. */
+/* After a reader asked to be told, or a flush began, before the look at what has ended. */
 static inline void sluice_conn_asked(void)
 {
 	sluice_full(E2);			/* E2 */
