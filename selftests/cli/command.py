@@ -68,6 +68,8 @@ WRONG = (
 	("rule del l", "must be followed by rule number"),
 	("ring set 1", "drain on or drain off"),
 	("ring set x drain on", "is no ring number"),
+	("ring drain x", "is no ring number"),
+	("ring drain 1 timeout soon", "50us, 2ms or 10s"),
 	("ring del", "must be followed by ring number"),
 	("stats frob", "known: listener, rule"),
 	("check frob", "is more than this command takes"),

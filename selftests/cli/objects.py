@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """sluice listener, group, rule, ring: what is set is shown, as text and as JSON; refusals name the attribute and the remedy."""
-from sltest import as_nobody, check, consumer, contains, equal, guarded, kill, run, sl, slj, until
+import re
+
+from sltest import as_nobody, check, consumer, contains, equal, guarded, kill, probe, run, sl, slj, start, until
 
 
 def done_by(words, what=None):
@@ -173,12 +175,32 @@ def rings():
 	check("draining" in only(slj("ring show"), id=c.ring).get("state", []), "drain on shows", sl("ring show"))
 	done_by("ring set %d drain off" % c.ring)
 	check("draining" not in only(slj("ring show"), id=c.ring).get("state", []), "drain off takes it back", sl("ring show"))
+	contains(sl("ring drain %d" % c.ring).out, ["ring %d drained" % c.ring], "draining one that has nothing is done at once")
 	done_by("ring del %d" % c.ring)
 	check(until(20, lambda: not only(slj("ring show"), id=c.ring) or
 		    "gone" in only(slj("ring show"), id=c.ring)["state"]), "del detaches it", sl("ring show"))
 	refused("ring del 9999", ["no such ring", "(attribute id)"])
 	refused("ring set 9999 drain on", ["no such ring", "(attribute id)"])
+	refused("ring drain 9999", ["no such ring", "(attribute id)"])
 	kill(c)
+
+
+def draining():
+	"""What an operator sees who drains a ring with requests in it."""
+	c = consumer("g", "hold")
+	done_by("listener set l default group g")
+	probe("abc", 3, 100, replies=1)
+	check(until(20, lambda: only(slj("ring show"), id=c.ring).get("used") == 3), "it has three", sl("ring show"))
+	out = sl("ring drain %d timeout 1200ms" % c.ring)
+	equal(out.status, 1, "the timeout ends the waiting")
+	equal(len(re.findall("ring %d draining: 3 unanswered, the oldest for " % c.ring, out.out)), 2, "progress is said each second")
+	contains(out.err, ["3 unanswered requests left", "sluice ring set %d drain off" % c.ring], "and what can be done")
+	p = start("ip", "netns", "exec", "srv", "sluice", "ring", "drain", str(c.ring))
+	line = p.stdout.readline()
+	check("3 unanswered" in line, "waiting again", line)
+	kill(c)
+	equal(p.wait(timeout=60), 0, "it ends with the ring")
+	contains(p.stdout.read(), ["its consumer has left it"], "and says so")
 
 
 def completion():
@@ -215,6 +237,7 @@ def main():
 	listeners()
 	rules()
 	rings()
+	draining()
 	completion()
 	unprivileged()
 	namespaces()

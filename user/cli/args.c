@@ -191,6 +191,17 @@ int args_u32(struct cli *c, struct args *a, const char *what, uint32_t max, uint
 	return 0;
 }
 
+/* A time in ns, any. */
+int args_time(struct cli *c, struct args *a, uint64_t *ns)
+{
+	const char *word;
+	int ret = args_need(c, a, "a time", &word);
+
+	if (!ret && parse_ns(word, ns))
+		ret = fail_usage(c, "\"%s\" is no time: write it as 50us, 2ms or 10s", word);
+	return ret;
+}
+
 const struct keyword *find_keyword(struct cli *c, const struct keyword *table, const char *word)
 {
 	int i = lookup(c, word, "option here", keyword_at, table);

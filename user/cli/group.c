@@ -153,22 +153,12 @@ static int parse_max_rings(struct cli *c, struct args *a, void *obj)
 	return args_u32(c, a, "number of rings", 256, &g->max_rings);
 }
 
-static int parse_time(struct cli *c, struct args *a, uint64_t *ns)
-{
-	const char *word;
-	int ret = args_need(c, a, "a time", &word);
-
-	if (!ret && parse_ns(word, ns))
-		ret = fail_usage(c, "\"%s\" is no time: write it as 50us or 2ms", word);
-	return ret;
-}
-
 static int parse_target(struct cli *c, struct args *a, void *obj)
 {
 	struct group *g = obj;
 
 	g->given |= GIVEN(SLUICE_A_GROUP_TARGET_NS);
-	return parse_time(c, a, &g->target_ns);
+	return args_time(c, a, &g->target_ns);
 }
 
 static int parse_interval(struct cli *c, struct args *a, void *obj)
@@ -176,7 +166,7 @@ static int parse_interval(struct cli *c, struct args *a, void *obj)
 	struct group *g = obj;
 
 	g->given |= GIVEN(SLUICE_A_GROUP_INTERVAL_NS);
-	return parse_time(c, a, &g->interval_ns);
+	return args_time(c, a, &g->interval_ns);
 }
 
 static int parse_stall(struct cli *c, struct args *a, void *obj)
@@ -184,7 +174,7 @@ static int parse_stall(struct cli *c, struct args *a, void *obj)
 	struct group *g = obj;
 
 	g->given |= GIVEN(SLUICE_A_GROUP_STALL_NS);
-	return parse_time(c, a, &g->stall_ns);
+	return args_time(c, a, &g->stall_ns);
 }
 
 static int parse_order(struct cli *c, struct args *a, void *obj)
@@ -203,12 +193,12 @@ static int parse_class_option(struct cli *c, struct args *a, struct class_conf *
 	if (word && !strcmp(word, "target")) {
 		a->pos++;
 		k->given |= GIVEN(SLUICE_A_CLASS_TARGET_NS);
-		return parse_time(c, a, &k->target_ns);
+		return args_time(c, a, &k->target_ns);
 	}
 	if (word && !strcmp(word, "interval")) {
 		a->pos++;
 		k->given |= GIVEN(SLUICE_A_CLASS_INTERVAL_NS);
-		return parse_time(c, a, &k->interval_ns);
+		return args_time(c, a, &k->interval_ns);
 	}
 	if (word && !strcmp(word, "cap")) {
 		a->pos++;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 
@@ -95,6 +96,88 @@ static int ring_set(struct cli *c, struct args *a)
 	return ret ? ret : kernel_do(c, SLUICE_CMD_RING_SET, &r, NULL);
 }
 
+/* How many requests ring @id has, or waits for it; @there: false once it is gone. */
+static int ring_left(struct cli *c, uint32_t id, uint64_t *left, struct ring *now, bool *there)
+{
+	struct ring filter = { 0 };
+	struct objects o;
+	uint32_t i;
+	int ret = kernel_dump(c, SLUICE_CMD_RING_GET, &filter, &o);
+
+	if (ret || c->dump)
+		return ret;
+	*left = 0;
+	*there = false;
+	for (i = 0; i < o.items.n; i++) {
+		const struct ring *r = (struct ring *)o.items.items + i;
+
+		if (r->id != id || r->state & SLUICE_STATE_GONE)
+			continue;
+		*now = *r;
+		*there = true;
+		*left = (uint64_t)r->used + r->waiting;
+	}
+	objects_free(&o);
+	return 0;
+}
+
+static void say_left(struct cli *c, const struct ring *r, uint64_t left)
+{
+	char oldest[32];
+
+	if (c->json)
+		return;
+	format_ns(oldest, sizeof(oldest), r->oldest_ns);
+	printf("ring %u draining: %" PRIu64 " unanswered, the oldest for %s\n", r->id, left, oldest);
+	fflush(stdout);
+}
+
+static int ring_wait(struct cli *c, uint32_t id, uint64_t timeout)
+{
+	const struct timespec pause = { .tv_nsec = 50 * 1000000 };
+	uint64_t begun = monotonic_ns(), said = 0, left, now;
+	struct ring r = { .id = id };
+	bool there;
+	int ret;
+
+	for (;;) {
+		ret = ring_left(c, id, &left, &r, &there);
+		if (ret || c->dump)
+			return ret;
+		if (!left)
+			break;
+		now = monotonic_ns();
+		if (now - begun >= timeout)
+			return fail(c, ETIMEDOUT, "ring %u has %" PRIu64 " unanswered requests left and goes on draining: "
+				    "wait again, resume it with \"sluice ring set %u drain off\", or \"sluice ring del %u\" it",
+				    id, left, id, id);
+		if (!said || now - said >= 1000000000) {
+			say_left(c, &r, left);
+			said = now;
+		}
+		nanosleep(&pause, NULL);
+	}
+	if (!c->json)
+		printf("ring %u drained%s\n", id, there ? "" : ", its consumer has left it");
+	return 0;
+}
+
+static int ring_drain(struct cli *c, struct args *a)
+{
+	struct ring r = { .state = SLUICE_STATE_DRAINING };
+	uint64_t timeout = UINT64_MAX;
+	int ret = args_u32(c, a, "ring number", UINT32_MAX, &r.id);
+
+	r.given = GIVEN(SLUICE_A_RING_ID) | GIVEN(SLUICE_A_RING_STATE);
+	if (!ret && args_take(a, "timeout"))
+		ret = args_time(c, a, &timeout);
+	if (!ret)
+		ret = args_end(c, a);
+	if (!ret)
+		ret = kernel_do(c, SLUICE_CMD_RING_SET, &r, NULL);
+	return ret || c->dump ? ret : ring_wait(c, r.id, timeout);
+}
+
 static int ring_del(struct cli *c, struct args *a)
 {
 	struct ring r = { .given = GIVEN(SLUICE_A_RING_ID) };
@@ -108,6 +191,8 @@ static int ring_del(struct cli *c, struct args *a)
 const struct command ring_commands[] = {
 	{ "show", "[group NAME]", "list rings with their state and consumer", ring_show, NULL, NULL },
 	{ "set", "ID", "drain a ring, or let it take requests again", ring_set, NULL, ring_options },
+	{ "drain", "ID [timeout TIME]", "drain it, and say each second how many requests are left until none is",
+	  ring_drain, NULL, NULL },
 	{ "del", "ID", "detach it; unanswered requests follow the group's crash policy", ring_del, NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };

@@ -28,14 +28,6 @@ static void on_signal(int sig)
 	stopped = 1;
 }
 
-static uint64_t monotonic(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 static bool same_object(const struct stats *a, const struct stats *b)
 {
 	return a->object == b->object && a->id == b->id && a->retired == b->retired && !strcmp(a->name, b->name) &&
@@ -196,7 +188,7 @@ static void sleep_until(uint64_t when)
 
 static int run(struct top *t, uint32_t rounds)
 {
-	uint64_t then = monotonic(), now;
+	uint64_t then = monotonic_ns(), now;
 	int ret = stats_get(t->c, false, &t->before);
 
 	if (ret || t->c->dump)
@@ -208,7 +200,7 @@ static int run(struct top *t, uint32_t rounds)
 		ret = stats_get(t->c, false, &t->now);
 		if (ret)
 			break;
-		now = monotonic();
+		now = monotonic_ns();
 		t->elapsed = now - then;
 		then = now;
 		ret = print_round(t);
