@@ -75,6 +75,8 @@ static void consume(uint32_t *counts)
 	for (;;) {
 		sluice_ring_wait(ring, 1000);
 		n = sluice_ring_peek(ring, req, BATCH);
+		if (n > 0)
+			usleep(500); /* so that most are killed with requests in their hands */
 		for (i = 0; i < n; i++) {
 			if (counts)
 				req[i].len = increment(&req[i], counts);
@@ -300,6 +302,7 @@ static bool incrementing(FIXTURE_DATA(increments) *self, const char *policy)
 	printf("# %d kills, %u requests: %u executed, %u refused\n", self->kills, self->sent, self->executed, self->refused);
 	if (run("sluice conn show | grep -c '^conn ' | grep -qx 1"))
 		return false;
+	shutdown(self->c, SHUT_RDWR); /* consumers have the socket too */
 	fclose(self->replies);
 	return self->kills && until(!run("sluice listener show l | grep -q 'accepted 1 closed 1$'")) && ledger_closed() &&
 	       outcome("received") == self->sent && outcome("answered") == self->executed &&
