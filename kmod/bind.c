@@ -12,7 +12,7 @@ static int check_address(struct nlattr **tb, struct netlink_ext_ack *extack)
 
 	if (!addr || !tb[SLUICE_A_LISTENER_PORT]) {
 		NL_SET_ERR_MSG(extack,
-			       "give an address and a port, or the fd of a bound UDP socket");
+			       "give an address and a port, or the fd of a bound socket");
 		return -EINVAL;
 	}
 	if (nla_len(addr) != 4 && nla_len(addr) != 16) {
@@ -49,6 +49,23 @@ int sluice_bind_address(struct sluice_listener *l, struct nlattr **tb,
 	if (tb[SLUICE_A_LISTENER_IFINDEX])
 		l->ifindex = nla_get_u32(tb[SLUICE_A_LISTENER_IFINDEX]);
 	return 0;
+}
+
+/* Note where an adopted socket is bound, for dumps and replies. */
+void sluice_listener_read_address(struct sluice_listener *l)
+{
+	const struct sock *sk = l->sk;
+
+	l->port = inet_sk(sk)->inet_num;
+	l->ifindex = sk->sk_bound_dev_if;
+	if (sk->sk_family == AF_INET) {
+		l->addr_len = 4;
+		memcpy(l->addr, &inet_sk(sk)->inet_rcv_saddr, 4);
+	} else {
+		l->addr_len = 16;
+		memcpy(l->addr, &sk->sk_v6_rcv_saddr, 16);
+		l->v6only = ipv6_only_sock(sk);
+	}
 }
 
 static int bind_socket(struct socket *sock, const struct sluice_listener *l)

@@ -39,6 +39,7 @@ void sluice_conn_put(struct sluice_conn *c)
 	if (!refcount_dec_and_test(&c->ref))
 		return;
 	sock_put(c->sk);
+	sluice_owner_put(c->owner);
 	kfree(c);
 	/* under the lock of the waiter's queue, which lives in what the waiter frees */
 	spin_lock_bh(&tcp->gone.lock);
@@ -114,8 +115,11 @@ static void state_change(struct sock *sk)
 
 	read_lock_bh(&sk->sk_callback_lock);
 	c = of_sock(sk);
-	if (c)
+	if (c) {
+		if (unlikely(c->owner))
+			c->saved_state_change(sk);
 		sluice_conn_kick(c);
+	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -125,6 +129,8 @@ static void write_space(struct sock *sk)
 
 	read_lock_bh(&sk->sk_callback_lock);
 	c = of_sock(sk);
+	if (c && unlikely(c->owner))
+		c->saved_write_space(sk);
 	if (c && sk_stream_is_writeable(sk)) {
 		if (sk->sk_socket)
 			clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -137,12 +143,31 @@ static void write_space(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
-/* Take over the socket's callbacks; its lock is held. */
-static void attach(struct sluice_conn *c)
+/* Whether nothing waits to be sent; the socket lock is held. */
+bool sluice_conn_clear(struct sluice_conn *c)
+{
+	bool nothing;
+
+	spin_lock_bh(&c->lock);
+	nothing = list_empty(&c->out) && (c->cut || list_empty(&c->parked));
+	spin_unlock_bh(&c->lock);
+	return nothing && list_empty(&c->sending);
+}
+
+/*
+ * Take over the socket's callbacks; its lock is held. Return: 0, or -EBUSY: an adopted one is
+ * somebody else's.
+ */
+static int attach(struct sluice_conn *c)
 {
 	struct sock *sk = c->sk;
+	int err = 0;
 
 	write_lock_bh(&sk->sk_callback_lock);
+	if (c->owner)
+		err = sluice_owner_cover(c);
+	if (err)
+		goto out;
 	c->saved_data_ready = sk->sk_data_ready;
 	c->saved_state_change = sk->sk_state_change;
 	c->saved_write_space = sk->sk_write_space;
@@ -150,26 +175,47 @@ static void attach(struct sluice_conn *c)
 	sk->sk_data_ready = data_ready;
 	sk->sk_state_change = state_change;
 	sk->sk_write_space = write_space;
+out:
 	write_unlock_bh(&sk->sk_callback_lock);
+	return err;
 }
 
-/* Give the callbacks back, and see to it that nobody reads or sends any more. May sleep. */
-static void detach(struct sluice_conn *c)
+/* The reverse; the socket lock is held. */
+static void unattach(struct sluice_conn *c)
 {
 	struct sock *sk = c->sk;
 
-	lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_user_data = NULL;
 	sk->sk_data_ready = c->saved_data_ready;
 	sk->sk_state_change = c->saved_state_change;
 	sk->sk_write_space = c->saved_write_space;
+	if (c->owner)
+		sluice_owner_uncover(c);
 	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/*
+ * Give the callbacks back, and see to it that nobody reads or sends any more. An adopted socket is
+ * its owner's again when the lock is free: nothing of struct socket is ours any more. May sleep.
+ * Return: how the connection has ended.
+ */
+static enum sluice_conn_count detach(struct sluice_conn *c, enum sluice_conn_count why)
+{
+	bool whole;
+
+	lock_sock(c->sk);
+	/* nothing is missing of what the client is to hear, and of what it said */
+	whole = !sluice_conn_in_flight(c) && sluice_conn_clear(c) && !c->head_len;
+	unattach(c);
 	spin_lock_bh(&c->lock);
 	WRITE_ONCE(c->dead, true);
 	spin_unlock_bh(&c->lock);
 	sluice_conn_drop_head(c);
-	release_sock(sk);
+	if (c->owner)
+		why = sluice_owner_back(c, why, whole);
+	release_sock(c->sk);
+	return why;
 }
 
 static void read_addresses(struct sluice_conn *c)
@@ -260,12 +306,28 @@ static void conn_work(struct work_struct *work)
 	sluice_conn_put(c);
 }
 
-static struct sluice_conn *conn_create(struct sluice_tcp *tcp, struct socket *sock)
+static struct sluice_owner *owner_create(void)
+{
+	struct sluice_owner *o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+
+	if (!o)
+		return NULL;
+	refcount_set(&o->ref, 1);
+	mutex_init(&o->reading);
+	return o;
+}
+
+static struct sluice_conn *conn_create(struct sluice_tcp *tcp, struct socket *sock, bool adopted)
 {
 	struct sluice_conn *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 
 	if (!c)
 		return NULL;
+	c->owner = adopted ? owner_create() : NULL;
+	if (adopted && !c->owner) {
+		kfree(c);
+		return NULL;
+	}
 	refcount_set(&c->ref, 1);
 	c->tcp = tcp;
 	c->sock = sock;
@@ -290,6 +352,39 @@ static void reset(struct socket *sock)
 	sock_release(sock);
 }
 
+/* Make a connection of a socket. Return: as it counts; OWNER: somebody else has taken it over. */
+static enum sluice_conn_count open(struct sluice_tcp *tcp, struct socket *sock, bool adopted)
+{
+	struct sluice_conn *c = conn_create(tcp, sock, adopted);
+	enum sluice_conn_count what = SLUICE_CONN_REFUSED_MEMORY;
+
+	if (!c) {
+		sluice_conn_count(tcp, what);
+		return what;
+	}
+	/* whoever finds it in the list and wants to end it waits for this lock */
+	lock_sock(c->sk);
+	if (attach(c)) {
+		release_sock(c->sk);
+		sluice_conn_put(c);
+		return SLUICE_CONN_OWNER;
+	}
+	what = list_add_conn(tcp, c);
+	if (what == SLUICE_CONN_ACCEPTED) {
+		what = adopted ? SLUICE_CONN_ADOPTED : SLUICE_CONN_ACCEPTED;
+		sluice_conn_kick(c); /* for what came before */
+	} else {
+		unattach(c);
+	}
+	sluice_conn_count(tcp, what);
+	release_sock(c->sk);
+	if (what == SLUICE_CONN_ACCEPTED || what == SLUICE_CONN_ADOPTED)
+		queue_delayed_work(sluice_conn_wq, &tcp->sweep, tcp->sweep_jiffies);
+	else
+		sluice_conn_put(c);
+	return what;
+}
+
 /**
  * sluice_conn_open() - make a connection of an accepted socket
  * @tcp: listener
@@ -299,39 +394,20 @@ static void reset(struct socket *sock)
  */
 void sluice_conn_open(struct sluice_tcp *tcp, struct socket *sock)
 {
-	struct sluice_conn *c = conn_create(tcp, sock);
-	enum sluice_conn_count what = SLUICE_CONN_REFUSED_MEMORY;
-
-	if (!c) {
-		sluice_conn_count(tcp, what);
+	if (open(tcp, sock, false) != SLUICE_CONN_ACCEPTED)
 		reset(sock);
-		return;
-	}
-	/* whoever finds it in the list and wants to end it waits for this lock */
-	lock_sock(c->sk);
-	what = list_add_conn(tcp, c);
-	if (what == SLUICE_CONN_ACCEPTED) {
-		attach(c);
-		sluice_conn_kick(c); /* for what came before */
-	}
-	release_sock(c->sk);
-	sluice_conn_count(tcp, what);
-	if (what != SLUICE_CONN_ACCEPTED) {
-		reset(sock);
-		sluice_conn_put(c);
-		return;
-	}
-	queue_delayed_work(sluice_conn_wq, &tcp->sweep, tcp->sweep_jiffies);
 }
 
-static bool nothing_to_send(struct sluice_conn *c)
+/**
+ * sluice_conn_adopt() - make a connection of a process's socket
+ * @tcp: listener; sluice_mutex is held
+ * @sock: connected; a reference of its file is held for the duration of the call
+ *
+ * Context: may sleep. Return: ADOPTED; REFUSED_*; OWNER: somebody else has taken it over.
+ */
+enum sluice_conn_count sluice_conn_adopt(struct sluice_tcp *tcp, struct socket *sock)
 {
-	bool nothing;
-
-	spin_lock_bh(&c->lock);
-	nothing = list_empty(&c->out) && (c->cut || list_empty(&c->parked));
-	spin_unlock_bh(&c->lock);
-	return nothing && list_empty(&c->sending);
+	return open(tcp, sock, true);
 }
 
 /* The client closed its side and all of its messages were taken. */
@@ -350,6 +426,9 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 
 	if (sk->sk_state == TCP_CLOSE)
 		return c->ending ? c->why : SLUICE_CONN_RESET;
+	/* the owner has ended its side: there is no way for replies */
+	if (unlikely(c->owner) && sk->sk_shutdown & SEND_SHUTDOWN)
+		return SLUICE_CONN_OWNER;
 	if (!c->ending && at_end(c)) {
 		c->ending = true;
 		c->why = tcp_inq(sk) || c->head_len ? SLUICE_CONN_TRUNCATED : SLUICE_CONN_CLOSED;
@@ -362,8 +441,10 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 		return SLUICE_CONN_ACCEPTED;
 	WRITE_ONCE(c->attention, true);
 	sluice_conn_asked(); /* E2 */
-	if ((sluice_conn_in_flight(c) && !READ_ONCE(c->cut)) || !nothing_to_send(c))
+	if ((sluice_conn_in_flight(c) && !READ_ONCE(c->cut)) || !sluice_conn_clear(c))
 		return SLUICE_CONN_ACCEPTED;
+	if (c->owner)
+		return c->why;
 	c->closing = true;
 	WRITE_ONCE(c->closing_since, sluice_now());
 	sk->sk_prot->shutdown(sk, SEND_SHUTDOWN); /* itself no longer exported in 6.12 */
@@ -450,7 +531,8 @@ void sluice_conn_run(struct sluice_conn *c)
  * @c: the caller has a reference
  * @why: how it counts, if nobody else is ending it
  *
- * Unless it has run its course, it is reset. Its requests are cancelled soon, wherever they are.
+ * Unless it has run its course, it is reset; an adopted one goes back to its owner as @why says.
+ * Its requests are cancelled soon, wherever they are.
  *
  * Context: may sleep.
  */
@@ -460,14 +542,14 @@ void sluice_conn_release(struct sluice_conn *c, enum sluice_conn_count why)
 
 	if (test_and_set_bit(SLUICE_CONN_RELEASED, &c->flags))
 		return;
-	detach(c);
+	why = detach(c, why);
 	sluice_conn_unpause(c);
 	sluice_conn_count(tcp, why);
 	atomic64_add(c->queued, &tcp->count[SLUICE_CONN_UNSENT_BYTES]);
 	sluice_conn_drop_replies(c);
-	if (c->sk->sk_state == TCP_CLOSE)
+	if (!c->owner && c->sk->sk_state == TCP_CLOSE)
 		sock_release(c->sock);
-	else
+	else if (!c->owner)
 		reset(c->sock);
 	spin_lock_bh(&tcp->lock);
 	list_del(&c->node);
@@ -498,6 +580,7 @@ static enum sluice_conn_count overdue(struct sluice_conn *c, u64 now)
 	if (past(READ_ONCE(c->message_since), tcp->message_ns, now))
 		return SLUICE_CONN_SLOW;
 	if (!sluice_conn_in_flight(c) && !READ_ONCE(c->queued) && !READ_ONCE(c->paused_on) &&
+	    !(c->owner && READ_ONCE(c->owner->passing)) &&
 	    past(READ_ONCE(c->active), tcp->idle_ns, now))
 		return SLUICE_CONN_IDLE;
 	return SLUICE_CONN_ACCEPTED;

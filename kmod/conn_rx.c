@@ -181,11 +181,45 @@ static void describe(const struct sluice_conn *c, const u8 *bytes, struct sluice
 	memcpy(msg->saddr, c->peer, c->alen);
 }
 
-/* Offer a message to a group. Return: 0 taken; -EAGAIN no room, nothing was counted. */
+/*
+ * Whether a message cannot be left to the owner yet: something before it is not answered, or not
+ * sent. Then whatever ends or is sent next looks again.
+ */
+static bool must_wait(struct sluice_conn *c, const struct sluice_req *req)
+{
+	WRITE_ONCE(c->attention, true);
+	sluice_conn_asked(); /* E2 */
+	return READ_ONCE(c->tx_seq) != req->seq || !sluice_conn_clear(c);
+}
+
+/*
+ * Leave a message to the owner. What could not be kept in the receive queue cannot be left there.
+ * Return: 0 rejected; -ENOENT left; -EBUSY not yet, nothing was counted.
+ */
+static int pass(struct sluice_conn *c, struct sluice_req *req)
+{
+	if (unlikely(c->head_len)) {
+		sluice_req_received(req, c->tcp->l);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_TOO_BIG);
+		kvfree(req->bytes);
+		return 0;
+	}
+	if (must_wait(c, req))
+		return -EBUSY;
+	sluice_req_received(req, c->tcp->l);
+	sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
+	return -ENOENT;
+}
+
+/*
+ * Offer a message to a group. Return: 0 taken; -ENOENT left to the owner; -EAGAIN no room, -EBUSY
+ * not the owner's yet: nothing was counted.
+ */
 static int offer(struct sluice_conn *c, struct sluice_group *g, const struct sluice_verdict_to *to,
 		 const struct sluice_msg *msg, struct sluice_req *req)
 {
 	struct sluice_req *own;
+	int err;
 
 	req->hash = sluice_ingress_hash(g, msg, req, NULL);
 	sluice_req_received(req, c->tcp->l);
@@ -202,20 +236,30 @@ static int offer(struct sluice_conn *c, struct sluice_group *g, const struct slu
 		sluice_req_drop(own, NULL, SLUICE_OUTCOME_DONE_RETRY);
 		return 0;
 	}
-	if (likely(!sluice_group_submit(g, own, true)))
+	err = sluice_group_submit(g, own, true);
+	if (likely(!err))
 		return 0;
-	sluice_req_unreceived(own);
+	if (err == -ENOENT && unlikely(c->head_len)) {
+		sluice_req_reject(own, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
+		return 0;
+	}
 	if (unlikely(own->tag))
 		sluice_ids_leave(own);
+	if (err == -ENOENT && !must_wait(c, req))
+		sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
+	else if (err == -ENOENT)
+		err = -EBUSY;
+	if (err != -ENOENT)
+		sluice_req_unreceived(own);
 	own->conn = NULL;
 	own->bytes = NULL;
 	sluice_req_free(own, true);
 	sluice_conn_put(c);
 	req->class = NULL;
-	return -EAGAIN;
+	return err;
 }
 
-/* The same, and if there is no room, wait for it. Return: 0, or -EAGAIN: the connection waits. */
+/* The same, and if there is no room, wait for it; -EAGAIN: the connection waits. */
 static int offer_or_pause(struct sluice_conn *c, const struct sluice_verdict_to *to,
 			  const struct sluice_msg *msg, struct sluice_req *req)
 {
@@ -225,20 +269,20 @@ static int offer_or_pause(struct sluice_conn *c, const struct sluice_verdict_to 
 	if (likely((u32)atomic_read(&g->waiting) < sluice_group_conf(g)->backlog ||
 		   !sluice_group_conf(g)->backlog))
 		err = offer(c, g, to, msg, req);
-	if (unlikely(err)) {
+	if (unlikely(err == -EAGAIN)) {
 		pause(c, g);
 		err = offer(c, g, to, msg, req);
-		if (err) {
+		if (err == -EAGAIN) {
 			sluice_conn_count(c->tcp, SLUICE_CONN_PAUSED);
 			return err;
 		}
 		sluice_conn_unpause(c);
 	}
 	sluice_conn_resume(g);
-	return 0;
+	return err;
 }
 
-/* Send a message where its rule says. Takes @bytes unless it returns -EAGAIN. Context: section. */
+/* Send a message where its rule says. Takes @bytes if it returns 0. Context: section. */
 static int dispatch(struct sluice_conn *c, u8 *bytes)
 {
 	struct sluice_listener *l = c->tcp->l;
@@ -265,8 +309,10 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 
 		req.deadline = sluice_deadline(to, &msg, req.arrival);
 		c->rx_seq++;
-		if (to->action == SLUICE_ACTION_GROUP) {
-			err = offer_or_pause(c, to, &msg, &req);
+		if (to->action == SLUICE_ACTION_GROUP || to->action == SLUICE_ACTION_PASS) {
+			err = to->action == SLUICE_ACTION_PASS ?
+				      pass(c, &req) :
+				      offer_or_pause(c, to, &msg, &req);
 			if (err)
 				c->rx_seq--;
 			return err;
@@ -351,7 +397,8 @@ static int take_rest(struct sluice_conn *c, u32 at, gfp_t gfp)
 
 /*
  * Take the complete message at @at.
- * Return: 0; -EAGAIN the connection waits for room; -ENOMEM; -EFAULT.
+ * Return: 0; -EAGAIN the connection waits for room, -EBUSY for its own replies; -ENOENT it is left
+ * to the owner; -ENOMEM; -EFAULT.
  */
 static int take(struct sluice_conn *c, u32 at, gfp_t gfp)
 {
@@ -409,8 +456,19 @@ static bool held(const struct sluice_conn *c)
 	       READ_ONCE(c->memory) >= c->tcp->send_limit;
 }
 
-/* Read up to BUDGET messages. Return: their bytes; in *more, whether others may follow. */
-static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
+static void next_message(struct sluice_conn *c)
+{
+	c->requests++;
+	c->need = 0;
+	c->fed = 0;
+	memset(&c->frame, 0, sizeof(c->frame));
+}
+
+/*
+ * Read up to BUDGET messages. Return: their bytes; in *more, whether others may follow; in
+ * *passed, how long the next one is, if it is left to the owner.
+ */
+static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more, u32 *passed)
 {
 	u32 done = 0, budget, left, avail = tcp_inq(c->sk);
 	int ret;
@@ -438,15 +496,16 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more)
 		}
 		ret = take(c, done, gfp);
 		if (unlikely(ret)) {
-			if (ret != -EAGAIN)
+			if (ret == -ENOENT) {
+				*passed = left;
+				next_message(c);
+			} else if (ret != -EAGAIN && ret != -EBUSY) {
 				fault(c, ret, gfp);
+			}
 			return done;
 		}
 		done += left;
-		c->requests++;
-		c->need = 0;
-		c->fed = 0;
-		memset(&c->frame, 0, sizeof(c->frame));
+		next_message(c);
 	}
 	sluice_conn_kick(c);
 	return done;
@@ -499,13 +558,15 @@ static void stash(struct sluice_conn *c, gfp_t gfp)
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 {
 	struct sock *sk = c->sk;
+	u32 done, passed = 0;
 	u64 now;
-	u32 done;
 
+	if (unlikely(c->owner) && c->owner->passing)
+		return;
 	if (c->reading || c->ending || READ_ONCE(c->doomed) || READ_ONCE(c->paused_on))
 		return;
 	c->reading = true;
-	done = read_some(c, gfp, &c->more);
+	done = read_some(c, gfp, &c->more, &passed);
 	now = sluice_now();
 	if (done) {
 		c->received_bytes += done;
@@ -519,4 +580,6 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 	if (unlikely(!c->more && tcp_inq(sk) && full(sk)))
 		stash(c, gfp);
 	c->reading = false;
+	if (unlikely(passed))
+		sluice_owner_tell(c, passed);
 }

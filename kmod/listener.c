@@ -52,7 +52,7 @@ static int conf_action(struct sluice_listener *l, struct sluice_listener_conf *c
 	conf->to.stats = l->fallback;
 	if (conf->to.action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_ACTION],
-				    "pass needs an adopted socket or XDP: nobody reads this one");
+				    "pass needs sockets that a process has: nobody reads these");
 		return -EINVAL;
 	}
 	if (conf->to.action == SLUICE_ACTION_CANCEL) {
@@ -149,7 +149,10 @@ static void closed_work(struct work_struct *work)
 {
 	struct sluice_listener *l = container_of(work, struct sluice_listener, closed_work);
 
-	sluice_udp_let_go(l);
+	if (l->tcp)
+		sluice_tcp_let_go(l);
+	else
+		sluice_udp_let_go(l);
 	sluice_event(l->sn, SLUICE_EVENT_LISTENER_CLOSED, l->name, NULL, 0);
 }
 
@@ -224,11 +227,9 @@ static int check_udp(struct nlattr **tb, struct netlink_ext_ack *extack)
 
 static int open_tcp(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
 {
-	struct nlattr *not = tb[SLUICE_A_LISTENER_SOCKET_FD] ?: tb[SLUICE_A_LISTENER_XDP];
-
-	if (not) {
-		NL_SET_ERR_MSG_ATTR(extack, not,
-				    "a TCP listener has a socket of its own: give address and port");
+	if (tb[SLUICE_A_LISTENER_XDP]) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_XDP],
+				    "XDP takes datagrams: it has no connections");
 		return -EOPNOTSUPP;
 	}
 	return sluice_tcp_open(l, tb, extack);
@@ -245,6 +246,11 @@ static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 	err = check_udp(tb, extack);
 	if (err)
 		return err;
+	if (tb[SLUICE_A_LISTENER_HANDED]) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_HANDED],
+				    "only connections can be handed over one by one: it is for TCP");
+		return -EINVAL;
+	}
 	if (tb[SLUICE_A_LISTENER_SOCKET_FD]) {
 		if (tb[SLUICE_A_LISTENER_XDP]) {
 			NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_XDP],

@@ -107,6 +107,7 @@ static void __exit sluice_exit(void)
 	unregister_pernet_subsys(&net_ops);
 	sluice_xdp_fini();
 	sluice_conn_fini();
+	sluice_owner_fini();
 	rcu_barrier();
 	sluice_req_cache_fini();
 }

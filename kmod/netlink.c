@@ -53,6 +53,7 @@ const struct nla_policy sluice_listener_policy[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_IDLE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 	[SLUICE_A_LISTENER_MESSAGE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 	[SLUICE_A_LISTENER_SEND_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
+	[SLUICE_A_LISTENER_HANDED] = {.type = NLA_FLAG},
 	[SLUICE_A_LISTENER_KEEPALIVE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 };
 
@@ -145,6 +146,7 @@ const struct nla_policy sluice_hist_policy[SLUICE_A_HIST_MAX + 1] = {
 const struct nla_policy sluice_conn_policy[SLUICE_A_CONN_MAX + 1] = {
 	[SLUICE_A_CONN_ID] = {.type = NLA_U64},
 	[SLUICE_A_CONN_LISTENER] = NAME_POLICY,
+	[SLUICE_A_CONN_SOCKET_FD] = {.type = NLA_U32},
 };
 
 const struct nla_policy sluice_cancel_policy[SLUICE_A_CANCEL_MAX + 1] = {
@@ -240,6 +242,7 @@ static const struct genl_ops ops[] = {
 	OP(CONN_GET, conn, .dumpit = sluice_nl_conn_dump, ADMIN),
 	OP(CONN_DEL, conn, .doit = sluice_nl_conn_del, ADMIN),
 	OP(CANCEL, cancel, .doit = sluice_nl_cancel, ADMIN),
+	OP(CONN_NEW, conn, .doit = sluice_nl_conn_new, ADMIN),
 	OP(EXPLAIN, explain, .doit = sluice_nl_explain, ADMIN),
 };
 

@@ -45,6 +45,7 @@ int sluice_nl_stats_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int sluice_nl_stats_done(struct netlink_callback *cb);
 int sluice_nl_tcp_fill(struct sk_buff *msg, struct sluice_tcp *tcp);
 int sluice_nl_conn_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int sluice_nl_conn_new(struct sk_buff *skb, struct genl_info *info);
 int sluice_nl_conn_del(struct sk_buff *skb, struct genl_info *info);
 int sluice_nl_cancel(struct sk_buff *skb, struct genl_info *info);
 int sluice_nl_hist_dump(struct sk_buff *skb, struct netlink_callback *cb);

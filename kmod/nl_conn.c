@@ -60,6 +60,8 @@ static enum sluice_conn_state state_of(const struct sluice_conn *c)
 {
 	if (READ_ONCE(c->ending))
 		return SLUICE_CONN_STATE_CLOSING;
+	if (c->owner && READ_ONCE(c->owner->passing))
+		return SLUICE_CONN_STATE_PASSING;
 	if (READ_ONCE(c->paused_on))
 		return SLUICE_CONN_STATE_PAUSED;
 	if (sluice_conn_in_flight(c) >= c->tcp->pipeline ||
@@ -81,6 +83,7 @@ static int conn_fill(struct sk_buff *msg, const struct sluice_conn *c)
 	if (conn_put_u64(msg, SLUICE_A_CONN_ID, c->id) ||
 	    nla_put_string(msg, SLUICE_A_CONN_LISTENER, c->tcp->l->name) ||
 	    nla_put_u32(msg, SLUICE_A_CONN_STATE, state_of(c)) ||
+	    (c->owner && nla_put_flag(msg, SLUICE_A_CONN_ADOPTED)) ||
 	    nla_put(msg, SLUICE_A_CONN_PEER, c->alen, c->peer) ||
 	    nla_put_u16(msg, SLUICE_A_CONN_PEER_PORT, c->peer_port) ||
 	    nla_put(msg, SLUICE_A_CONN_ADDR, c->alen, c->addr) ||
@@ -165,6 +168,32 @@ static struct sluice_conn *conn_find(struct sluice_net *sn, u64 id)
 		spin_unlock_bh(&l->tcp->lock);
 	}
 	return found;
+}
+
+int sluice_nl_conn_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[SLUICE_A_CONN_LISTENER];
+	struct nlattr *fd = info->attrs[SLUICE_A_CONN_SOCKET_FD];
+	struct sluice_listener *l;
+	int err;
+
+	if (!name || !fd) {
+		NL_SET_ERR_MSG(info->extack, "a listener and the fd of a socket are needed");
+		return -EINVAL;
+	}
+	mutex_lock(&sluice_mutex);
+	l = sluice_listener_find(sluice_nl_net(info), nla_data(name));
+	if (!l) {
+		NL_SET_ERR_MSG_ATTR(info->extack, name, "no such listener");
+		err = -ENOENT;
+	} else if (!l->tcp) {
+		NL_SET_ERR_MSG_ATTR(info->extack, name, "it is no listener of TCP");
+		err = -EINVAL;
+	} else {
+		err = sluice_owner_adopt(l->tcp, nla_get_u32(fd), info->extack);
+	}
+	mutex_unlock(&sluice_mutex);
+	return err;
 }
 
 int sluice_nl_conn_del(struct sk_buff *skb, struct genl_info *info)

@@ -53,7 +53,7 @@ int sluice_nl_listener_set(struct sk_buff *skb, struct genl_info *info)
 		SLUICE_A_LISTENER_MAX_PER_SOURCE, SLUICE_A_LISTENER_PIPELINE,
 		SLUICE_A_LISTENER_SEND_LIMIT, SLUICE_A_LISTENER_IDLE_NS,
 		SLUICE_A_LISTENER_MESSAGE_NS, SLUICE_A_LISTENER_SEND_NS,
-		SLUICE_A_LISTENER_KEEPALIVE_NS,
+		SLUICE_A_LISTENER_KEEPALIVE_NS, SLUICE_A_LISTENER_HANDED,
 	};
 	struct sluice_listener *l;
 	unsigned int i;
@@ -121,8 +121,9 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 			l->tcp ? SLUICE_TRANSPORT_TCP : SLUICE_TRANSPORT_UDP) ||
 	    (l->tcp ? sluice_nl_tcp_fill(msg, l->tcp) :
 		      nla_put_u32(msg, SLUICE_A_LISTENER_FRAMING, SLUICE_FRAMING_DATAGRAM)) ||
-	    nla_put(msg, SLUICE_A_LISTENER_ADDR, l->addr_len, l->addr) ||
-	    nla_put_u16(msg, SLUICE_A_LISTENER_PORT, l->port) ||
+	    (l->handed && nla_put_flag(msg, SLUICE_A_LISTENER_HANDED)) ||
+	    (!l->handed && nla_put(msg, SLUICE_A_LISTENER_ADDR, l->addr_len, l->addr)) ||
+	    (!l->handed && nla_put_u16(msg, SLUICE_A_LISTENER_PORT, l->port)) ||
 	    (l->ifindex && nla_put_u32(msg, SLUICE_A_LISTENER_IFINDEX, l->ifindex)) ||
 	    (l->v6only && nla_put_flag(msg, SLUICE_A_LISTENER_V6ONLY)) ||
 	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||

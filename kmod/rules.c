@@ -267,7 +267,7 @@ static int parse_target(struct sluice_listener *l, struct nlattr **tb, const str
 		return err;
 	if (to->action == SLUICE_ACTION_PASS && !sluice_listener_passes(l)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "pass needs an adopted socket: nobody reads this one");
+				    "pass needs sockets that a process has: nobody reads these");
 		return -EINVAL;
 	}
 	if (to->action != SLUICE_ACTION_GROUP)

@@ -284,8 +284,9 @@ struct sluice_listener {
 	struct sluice_counters __percpu *cnt;
 	struct sock *sk;       /* reference; sections read it once */
 	struct socket *sock;   /* the kernel's own; NULL while an adopted one is open */
-	struct mutex sk_mutex; /* both, once armed */
+	struct mutex sk_mutex; /* both, once armed; adopted TCP sockets: tcp->file holds them */
 	bool adopted;
+	bool handed; /* TCP: without a socket; takes connections that processes hand over */
 	struct sluice_xdp *xdp; /* takes frames, @sk asks for routes only; NULL: takes datagrams */
 	struct sluice_tcp *tcp; /* NULL: UDP */
 	/* being removed: no request of it may enter a list or slot */
@@ -570,7 +571,7 @@ const struct sluice_verdict_to *sluice_classify(const struct sluice_rules *rules
 /* Is there somebody who receives what the listener passes? */
 static inline bool sluice_listener_passes(const struct sluice_listener *l)
 {
-	return l->adopted || l->xdp;
+	return (l->adopted && !l->tcp) || l->xdp || l->handed;
 }
 
 /* When nobody waits any more for the answer to a message that arrived at @arrival; 0: unknown. */
@@ -693,6 +694,7 @@ void sluice_tx_published(struct sluice_ring *ring);
 /* bind.c */
 int sluice_bind_address(struct sluice_listener *l, struct nlattr **tb,
 			struct netlink_ext_ack *extack);
+void sluice_listener_read_address(struct sluice_listener *l);
 int sluice_bind_device(struct sluice_listener *l, struct socket *sock,
 		       struct netlink_ext_ack *extack);
 int sluice_bind(const struct sluice_listener *l, struct socket *sock,
@@ -717,6 +719,7 @@ int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const
 int sluice_tcp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);
 int sluice_tcp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack);
 void sluice_tcp_detach(struct sluice_listener *l);
+void sluice_tcp_let_go(struct sluice_listener *l);
 void sluice_tcp_wait(struct sluice_listener *l);
 void sluice_tcp_release(struct sluice_listener *l);
 int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
@@ -731,6 +734,9 @@ void sluice_conn_resume_all(struct sluice_group *g);
 int sluice_conn_init(void);
 void sluice_conn_fini(void);
 void sluice_conn_reap(struct work_struct *work);
+
+/* adopt.c */
+void sluice_owner_fini(void);
 
 /* netlink.c */
 int sluice_netlink_init(void);

@@ -3,6 +3,7 @@
 #ifndef SLUICE_TCP_H
 #define SLUICE_TCP_H
 
+#include <linux/file.h>
 #include <linux/hashtable.h>
 #include <net/tcp.h>
 
@@ -19,7 +20,12 @@
  *
  * accept    an entry in the listening socket's wait queue queues accept_work, which opens the
  *	     connections. No callback of that socket is replaced: its children would inherit it.
- * detach    the entry goes, accept_work and sweep end, every connection is released.
+ * closed    of an adopted socket: owner_work finds that nobody else holds its file, or that it does
+ *	     not listen any more; closed_work of the listener then does as below, for the socket
+ *	     only. Its connections live on.
+ * stop      the entry goes, accept_work ends. An adopted socket is its owner's again, with whoever
+ *	     waits in its backlog, and its file is let go of.
+ * detach    stop; sweep ends, every connection is released.
  * wait      until the last connection is freed: its requests were cancelled by the walk over the
  *	     namespace, and whoever is about to send for it ends in bounded time.
  */
@@ -38,6 +44,8 @@ struct sluice_tcp {
 	u64 message_ns;
 	u64 send_ns;
 	u64 keepalive_ns;
+	struct file *file; /* of an adopted listening socket, until it is let go of */
+	struct delayed_work owner_work;
 	wait_queue_entry_t wait;
 	struct work_struct accept_work;
 	struct delayed_work sweep;
@@ -69,6 +77,18 @@ enum {
 };
 
 /*
+ * What an adopted connection has beside: its socket is a process's. See adopt.c. Held by the
+ * connection, and by whoever reads what is passed.
+ */
+struct sluice_owner {
+	refcount_t ref;
+	struct mutex reading; /* one reads at a time; outside of the socket lock */
+	u32 end;	      /* sequence number behind the message that is passed */
+	u32 passing;	      /* it lies first in the receive queue; both: socket lock to write */
+	int rcvlowat;	      /* the owner's */
+};
+
+/*
  * A connection.
  *
  * Who may hold a reference, and what ends it:
@@ -77,18 +97,21 @@ enum {
  *   ring->dirty	until the ring's transmit context has flushed it, after its section
  *   work		while it is queued or runs
  *   group->paused	until the group has room, is destroyed, or the connection is released
+ *   an owner in one of its operations, for moments (adopt.c)
  * The socket's callbacks hold none: they run under the socket lock, under which a release takes
  * them away. The last reference frees it and wakes whoever waits to free the listener.
  *
  * Life: open; ending (nothing more is read: the client closed its side, broke the framing, or was
  * idle; requests in flight are answered); closing (all was sent, FIN too: waits for the peer);
- * released (socket gone, dead is set: requests that end now are cancelled).
+ * released (socket gone, dead is set: requests that end now are cancelled). An adopted one skips
+ * closing: when all was sent its owner has the socket again.
  */
 struct sluice_conn {
 	refcount_t ref;
 	unsigned long flags;
 	struct sluice_tcp *tcp;
-	struct socket *sock; /* owned; the releaser's to close */
+	struct socket *sock; /* the releaser's to close; adopted: the owner's once released */
+	struct sluice_owner *owner; /* NULL: the kernel's own */
 	struct sock *sk;     /* reference */
 	struct work_struct work;
 	struct list_head node; /* tcp->conns */
@@ -155,6 +178,8 @@ struct sluice_conn {
 
 /* conn.c */
 void sluice_conn_open(struct sluice_tcp *tcp, struct socket *sock);
+enum sluice_conn_count sluice_conn_adopt(struct sluice_tcp *tcp, struct socket *sock);
+bool sluice_conn_clear(struct sluice_conn *c);
 void sluice_conn_get(struct sluice_conn *c);
 void sluice_conn_put(struct sluice_conn *c);
 void sluice_conn_kick(struct sluice_conn *c);
@@ -171,6 +196,15 @@ bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp);
 void sluice_conn_unpause(struct sluice_conn *c);
 void sluice_conn_drop_head(struct sluice_conn *c);
+
+/* adopt.c */
+int sluice_owner_adopt(struct sluice_tcp *tcp, int fd, struct netlink_ext_ack *extack);
+int sluice_owner_cover(struct sluice_conn *c);
+void sluice_owner_uncover(struct sluice_conn *c);
+void sluice_owner_tell(struct sluice_conn *c, u32 len);
+enum sluice_conn_count sluice_owner_back(struct sluice_conn *c, enum sluice_conn_count why,
+					 bool whole);
+void sluice_owner_put(struct sluice_owner *o);
 
 /* conn_tx.c */
 void sluice_conn_send(struct sluice_conn *c);

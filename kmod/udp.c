@@ -152,23 +152,6 @@ int sluice_udp_bind(struct sluice_listener *l, struct netlink_ext_ack *extack)
 	return l->adopted ? 0 : sluice_bind(l, l->sock, extack);
 }
 
-/* Note where an adopted socket is bound, for dumps and replies. */
-static void read_address(struct sluice_listener *l)
-{
-	const struct sock *sk = l->sk;
-
-	l->port = inet_sk(sk)->inet_num;
-	l->ifindex = sk->sk_bound_dev_if;
-	if (sk->sk_family == AF_INET) {
-		l->addr_len = 4;
-		memcpy(l->addr, &inet_sk(sk)->inet_rcv_saddr, 4);
-	} else {
-		l->addr_len = 16;
-		memcpy(l->addr, &sk->sk_v6_rcv_saddr, 16);
-		l->v6only = ipv6_only_sock(sk);
-	}
-}
-
 /**
  * sluice_udp_adopt() - take a bound UDP socket of the calling process
  * @l: listener being made
@@ -208,7 +191,7 @@ int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *
 	sock_hold(sk);
 	l->sk = sk;
 	l->adopted = true;
-	read_address(l);
+	sluice_listener_read_address(l);
 	err = 0;
 out:
 	sockfd_put(sock);

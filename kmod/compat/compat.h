@@ -15,6 +15,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
+#include <net/sock.h>
 
 /*
  * struct netdev_rx_queue: 49e47a5b6145 ("net: move struct netdev_rx_queue out of netdevice.h"),
@@ -86,6 +87,47 @@ static inline int sluice_kernel_bind(struct socket *sock, void *addr, int len)
 {
 	return kernel_bind(sock, addr, len);
 }
+
+/*
+ * A socket without a reference on its namespace counts in net->passive: 5c70eb5c593d ("net: better
+ * track kernel sockets lifetime"), 6.14 and stable trees before it, which all have this function.
+ * Its refcounted trackers: b6d7c0eb2dcb ("net: add notrefcnt support to ref_tracker"), 6.2
+ */
+extern void sk_net_refcnt_upgrade(struct sock *sk) __weak;
+
+/*
+ * Make a socket that a process's listening socket was asked for like one of the kernel's own: it
+ * does not hold its namespace. Somebody else does, until this returns.
+ */
+static inline void sluice_sock_let_net(struct sock *sk)
+{
+	struct net *net = sock_net(sk);
+
+	if (!sk->sk_net_refcnt)
+		return;
+	if (sk_net_refcnt_upgrade)
+		refcount_inc(&net->passive);
+	sk->sk_net_refcnt = 0;
+	sock_inuse_add(net, -1);
+	put_net_track(net, &sk->ns_tracker);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	if (sk_net_refcnt_upgrade)
+		__netns_tracker_alloc(net, &sk->ns_tracker, false, GFP_KERNEL);
+#endif
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+typedef struct sockaddr_unsized sluice_sockaddr;
+#else
+typedef struct sockaddr sluice_sockaddr;
+#endif
+
+/* struct proto_accept_arg: 92ef0fd55ac8 ("net: change proto and proto_ops accept type"), 6.10 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define SLUICE_ACCEPT_ARGS struct proto_accept_arg *arg
+#else
+#define SLUICE_ACCEPT_ARGS int flags, bool kern
+#endif
 
 /* vma_flags_t: "mm: update shmem_[kernel]_file_*() functions to use vma_flags_t", 7.0 */
 static inline struct file *sluice_shmem_create(const char *name, loff_t size)

@@ -37,7 +37,8 @@
  *   K2 full between resp_tail, state      that it polls: the answers stay.
  *
  *   P1 release flag                       A call that races with the ring's set-up sees members
- *   P2 acquire flag                       that are not yet written.
+ *   P2 acquire flag                       that are not yet written; the owner of an adopted socket
+ *                                         an older message's end.
  *
  *   B1 full between backlog, room         Both sides are the kernel's. A request stays in the
  *   B2 full between room, backlog         backlog although a ring is idle: who put it there saw
@@ -254,7 +255,7 @@ static inline void sluice_conn_asked(void)
 	sluice_full(E2);			/* E2 */
 }
 
-/* ---- a flag that is set once, after what it stands for was written ---- */
+/* ---- a flag that is set after what it stands for was written ---- */
 
 static inline void sluice_flag_set(u32 *flag)
 {

@@ -21,9 +21,9 @@ def examples(path):
 		yield line
 
 
-def works(page, line, namespace="srv"):
+def works(page, line, namespace="srv", before=""):
 	"""A line that ends in & goes on; what it starts is seen to have attached."""
-	argv = ("ip", "netns", "exec", namespace, "bash", "-c", "set -o pipefail; " + line.rstrip("& "))
+	argv = ("ip", "netns", "exec", namespace, "bash", "-c", "set -o pipefail; " + before + line.rstrip("& "))
 	if line.endswith("&"):
 		start(*argv)
 		check(until(30, lambda: "attached" in sl("ring show").out), "%s: %s" % (page, line), sl("ring show"))
@@ -62,7 +62,12 @@ def of_sluice(path):
 			line = re.sub(r"set \d+", "set %s" % (number[1] if number else "0"), line)
 		if line.startswith("sluice conn kill"):
 			line = re.sub(r"kill \d+", "kill %d" % connection(), line)
-		works(page, line)
+		before = ""
+		if line.startswith("sluice conn adopt"):
+			connection()
+			sl("listener add inside tcp handed framing line default group behind")
+			before = "exec 5<>/dev/tcp/127.0.0.1/7000; "
+		works(page, line, before=before)
 	clean()
 	ip("-n", "srv", "link", "del", "eth0")
 

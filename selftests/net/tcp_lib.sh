@@ -39,14 +39,13 @@ number() {
 	[ "$("$@")" -eq "$want" ]
 }
 
-# every connection that was accepted is open or ended in one way
+# every connection that was accepted or adopted is open or ended in one way
 conns_close() {
-	local open ended=0 name
-	open=$(conns conns)
-	for name in closed reset truncated broken oversize slow stalled idle killed memory unanswered; do
-		ended=$((ended + $(conns "$name")))
-	done
-	[ "$(conns accepted)" -eq $((ended + open)) ]
+	sl -j listener show | tr -s ',{}' '\n' | awk -F '[":]+ *' '
+		$2 ~ /^(accepted|adopted)$/ && $3 + 0 == $3 { sum += $3 }
+		$2 ~ /^(conns|closed|reset|truncated|broken|oversize|slow|stalled|idle|killed|memory|unanswered|owner|given_back)$/ &&
+			$3 + 0 == $3 { sum -= $3 }
+		END { exit sum != 0 }'
 }
 
 ledger() {

@@ -156,7 +156,7 @@ static bool is_keyword(const struct keyword *table, const char *word)
 	return false;
 }
 
-/* In "ADDRESS:PORT|fd N" the N belongs to fd, not to an address. */
+/* In "ADDRESS:PORT|handed|fd N" the N belongs to fd, not to an address. */
 static bool belongs_to_other(const struct grammar *g, int i, const char *before)
 {
 	const char *bar = i ? strrchr(g->token[i - 1], '|') : NULL;

@@ -26,8 +26,8 @@ static void print_conn(const struct conn *n)
 	print_end(&n->peer, n->peer_port);
 	printf(" local");
 	print_end(&n->addr, n->port);
-	printf("\n\t" "age %s idle %s requests %" PRIu64 " in-flight %u queued %s received %" PRIu64 " sent %" PRIu64
-	       "\n", age, idle, n->requests, n->in_flight, queued, n->received_bytes, n->sent_bytes);
+	printf("%s\n\t" "age %s idle %s requests %" PRIu64 " in-flight %u queued %s received %" PRIu64 " sent %" PRIu64
+	       "\n", n->adopted ? " adopted" : "", age, idle, n->requests, n->in_flight, queued, n->received_bytes, n->sent_bytes);
 }
 
 static int conn_show(struct cli *c, struct args *a)
@@ -60,6 +60,20 @@ static int conn_show(struct cli *c, struct args *a)
 	return list ? print_json(c, list) : 0;
 }
 
+static int conn_adopt(struct cli *c, struct args *a)
+{
+	struct conn n = { .given = GIVEN(SLUICE_A_CONN_LISTENER) | GIVEN(SLUICE_A_CONN_SOCKET_FD) };
+	int ret = args_name(c, a, "a listener", n.listener);
+
+	if (!ret && !args_take(a, "fd"))
+		ret = fail_usage(c, "the socket is given as fd N: one that this command has inherited");
+	if (!ret)
+		ret = args_u32(c, a, "file descriptor", INT32_MAX, &n.socket_fd);
+	if (!ret)
+		ret = args_end(c, a);
+	return ret ? ret : kernel_do(c, SLUICE_CMD_CONN_NEW, &n, NULL);
+}
+
 static int conn_kill(struct cli *c, struct args *a)
 {
 	struct conn n = { .given = GIVEN(SLUICE_A_CONN_ID) };
@@ -75,6 +89,7 @@ static int conn_kill(struct cli *c, struct args *a)
 
 const struct command conn_commands[] = {
 	{ "show", "[listener NAME]", "list open connections", conn_show, NULL, NULL },
+	{ "adopt", "LISTENER fd N", "hand over an inherited, connected socket", conn_adopt, NULL, NULL },
 	{ "kill", "ID", "reset one; its requests in flight are cancelled", conn_kill, NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };

@@ -123,7 +123,7 @@ const struct keyword listener_set_options[] = { SET_OPTIONS };
 static int parse_address(struct cli *c, struct args *a, struct listener *l)
 {
 	const char *word;
-	int ret = args_need(c, a, "ADDRESS:PORT, or fd N", &word);
+	int ret = args_need(c, a, "ADDRESS:PORT, fd N, or handed", &word);
 
 	if (ret)
 		return ret;
@@ -131,8 +131,13 @@ static int parse_address(struct cli *c, struct args *a, struct listener *l)
 		l->given |= GIVEN(SLUICE_A_LISTENER_SOCKET_FD);
 		return args_u32(c, a, "file descriptor", INT32_MAX, &l->socket_fd);
 	}
+	if (!strcmp(word, "handed")) {
+		l->handed = true;
+		l->given |= GIVEN(SLUICE_A_LISTENER_HANDED);
+		return 0;
+	}
 	if (parse_addr_port(word, &l->addr, &l->port))
-		return fail_usage(c, "\"%s\" is no address and port: 192.0.2.1:53, *:53, [::]:53 or fd 3", word);
+		return fail_usage(c, "\"%s\" is no address and port: 192.0.2.1:53, *:53, [::]:53, fd 3, or handed", word);
 	l->given |= GIVEN(SLUICE_A_LISTENER_ADDR) | GIVEN(SLUICE_A_LISTENER_PORT);
 	return 0;
 }
@@ -219,7 +224,9 @@ void listener_print(FILE *f, const struct listener *l)
 		print_dev(f, l);
 	}
 	fprintf(f, l->transport == SLUICE_TRANSPORT_TCP ? " tcp " : " udp ");
-	if (is_given(l, SLUICE_A_LISTENER_SOCKET_FD)) {
+	if (l->handed) {
+		fprintf(f, "handed");
+	} else if (is_given(l, SLUICE_A_LISTENER_SOCKET_FD)) {
 		fprintf(f, "fd %u", l->socket_fd);
 	} else {
 		format_addr(addr, sizeof(addr), &l->addr);
@@ -370,7 +377,7 @@ static int listener_show(struct cli *c, struct args *a)
 }
 
 const struct command listener_commands[] = {
-	{ "add", "NAME [xdp dev DEVICE] udp|tcp ADDRESS:PORT|fd N",
+	{ "add", "NAME [xdp dev DEVICE] udp|tcp ADDRESS:PORT|handed|fd N",
 	  "receive requests at an address, from an inherited socket, or in front of the stack",
 	  listener_add, NULL, listener_options },
 	{ "set", "NAME", "change what is given, keep the rest", listener_set, NULL, listener_set_options },

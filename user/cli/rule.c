@@ -342,7 +342,7 @@ const struct keyword rule_options[] = {
 	{ "group", "NAME", "action: goes to a group", parse_group },
 	{ "reject", NULL, "action: gets the listener's reject reply, if it has one", parse_reject },
 	{ "drop", NULL, "action: nothing is sent", parse_drop },
-	{ "pass", NULL, "action: left to the socket; adopted sockets only", parse_pass },
+	{ "pass", NULL, "action: left to the socket's owner", parse_pass },
 	{ "cancel", NULL, "action: ends the outstanding request of the same peer that request-id names", parse_cancel },
 	{ "class", "NAME", "its class in the group (default)", parse_class },
 	{ "prio", "0..3", "request queue; 0 is served first (1)", parse_prio },

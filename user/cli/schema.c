@@ -8,7 +8,7 @@
 
 static const char *const transport_names[] = { "udp", "tcp", NULL };
 const char *const framing_names[] = { "datagram", "length", "line", "memcached", "resp", NULL };
-const char *const conn_state_names[] = { "open", "paused", "held", "closing", NULL };
+const char *const conn_state_names[] = { "open", "paused", "held", "closing", "passing", NULL };
 const char *const action_names[] = { "group", "reject", "drop", "pass", "cancel", NULL };
 const char *const unit_names[] = { "ns", "us", "ms", "s", NULL };
 const char *const steering_names[] = { "hash", "cpu", "rr", "least", "fifo", "typed", NULL };
@@ -137,6 +137,7 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_CLASSIFIER_ID] = A(listener, classifier_id, "classifier-id", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_BAD_VERDICTS] = A(listener, bad_verdicts, "bad-verdicts", T_U64, F_OUT),
 	[SLUICE_A_LISTENER_PAD] = A_PAD,
+	[SLUICE_A_LISTENER_HANDED] = A(listener, handed, "handed", T_FLAG, 0),
 };
 SET(listener, SLUICE_A_LISTENER_MAX);
 
@@ -256,6 +257,8 @@ static const struct attr_desc conn_attrs[SLUICE_A_CONN_MAX + 1] = {
 	[SLUICE_A_CONN_IN_FLIGHT] = A(conn, in_flight, "in-flight", T_U32, F_OUT),
 	[SLUICE_A_CONN_QUEUED_BYTES] = A(conn, queued_bytes, "queued-bytes", T_U32, F_OUT),
 	[SLUICE_A_CONN_PAD] = A_PAD,
+	[SLUICE_A_CONN_ADOPTED] = A(conn, adopted, "adopted", T_FLAG, F_OUT),
+	[SLUICE_A_CONN_SOCKET_FD] = A(conn, socket_fd, "socket-fd", T_U32, 0),
 };
 SET(conn, SLUICE_A_CONN_MAX);
 
@@ -308,6 +311,7 @@ static const struct {
 	[SLUICE_CMD_CONN_GET] = { "conn-get", &set_conn },
 	[SLUICE_CMD_CONN_DEL] = { "conn-del", &set_conn },
 	[SLUICE_CMD_CANCEL] = { "cancel", &set_cancel },
+	[SLUICE_CMD_CONN_NEW] = { "conn-new", &set_conn },
 };
 
 const struct attr_set *schema_set(uint8_t cmd)

@@ -113,7 +113,7 @@ struct listener {
 	struct addr addr;
 	uint16_t port;
 	uint32_t ifindex, socket_fd, action;
-	bool v6only, adopted, closed, xdp;
+	bool v6only, adopted, closed, xdp, handed;
 	char group[NAME_LEN];
 	struct blob reject_data, xdp_passed;
 	uint32_t reject_copy, generation, rules, classifier_fd, classifier_id;
@@ -129,7 +129,8 @@ struct listener {
 struct conn {
 	uint64_t given;
 	uint64_t id, age_ns, idle_ns, received_bytes, sent_bytes, requests;
-	uint32_t state, in_flight, queued_bytes;
+	uint32_t state, in_flight, queued_bytes, socket_fd;
+	bool adopted;
 	struct addr peer, addr;
 	uint16_t peer_port, port;
 	char listener[NAME_LEN];

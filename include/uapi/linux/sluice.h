@@ -53,6 +53,9 @@
  *	CANCEL		do	cancel set: at least one of GROUP LISTENER PEER CONN -> WAITING
  *				PUBLISHED: how many requests it cancelled; their senders get the
  *				reject reply
+ *	CONN_NEW	do	LISTENER, SOCKET_FD: a connected TCP socket of the caller's becomes
+ *				a connection of a TCP listener. EBUSY something else has it, or the
+ *				listener's limits are reached
  */
 
 #define SLUICE_GENL_NAME	"sluice"
@@ -92,6 +95,7 @@ enum sluice_cmd {
 	SLUICE_CMD_CONN_GET,
 	SLUICE_CMD_CONN_DEL,
 	SLUICE_CMD_CANCEL,
+	SLUICE_CMD_CONN_NEW,
 
 	__SLUICE_CMD_MAX
 };
@@ -119,7 +123,8 @@ enum sluice_action {
 	SLUICE_ACTION_GROUP,	/* goes to a group */
 	SLUICE_ACTION_REJECT,	/* gets the listener's reject reply, or silence if there is none */
 	SLUICE_ACTION_DROP,	/* nothing is sent */
-	SLUICE_ACTION_PASS,	/* left to the stack; adopted sockets and XDP only */
+	/* left to the stack: adopted UDP sockets, XDP, TCP listeners with HANDED only */
+	SLUICE_ACTION_PASS,
 	/* ends the outstanding request of the same peer whose id it carries; rules only */
 	SLUICE_ACTION_CANCEL,
 	__SLUICE_ACTION_MAX
@@ -164,7 +169,8 @@ enum sluice_order {
 enum sluice_no_consumer {
 	SLUICE_NO_CONSUMER_HOLD,	/* keeps them in the backlog for HOLD_NS, then rejects */
 	SLUICE_NO_CONSUMER_REJECT,
-	SLUICE_NO_CONSUMER_PASS,	/* to the socket where it is an adopted one, else rejects */
+	/* to the socket where a process has it, as for ACTION_PASS, else rejects */
+	SLUICE_NO_CONSUMER_PASS,
 	__SLUICE_NO_CONSUMER_MAX
 };
 
@@ -226,7 +232,8 @@ enum {
 	SLUICE_A_LISTENER_PORT,		/* u16, not 0 */
 	SLUICE_A_LISTENER_IFINDEX,	/* u32: bind to this device */
 	SLUICE_A_LISTENER_V6ONLY,	/* flag: an IPv6 wildcard takes no IPv4 */
-	SLUICE_A_LISTENER_SOCKET_FD,	/* u32, in: adopt the caller's own bound UDP socket */
+	/* u32, in: adopt the caller's own socket: UDP, bound, or TCP, listening */
+	SLUICE_A_LISTENER_SOCKET_FD,
 	SLUICE_A_LISTENER_ADOPTED,	/* flag, out */
 	/* u32, enum sluice_action: default for messages no rule takes */
 	SLUICE_A_LISTENER_ACTION,
@@ -281,6 +288,8 @@ enum {
 	SLUICE_A_LISTENER_CLASSIFIER_ID,	/* u32, out: number of the program in the kernel */
 	SLUICE_A_LISTENER_BAD_VERDICTS,	/* u64, out: impossible ones, left to the rules */
 	SLUICE_A_LISTENER_PAD,
+	/* flag, TCP: no socket, in place of ADDR and PORT; takes what CONN_NEW hands over */
+	SLUICE_A_LISTENER_HANDED,
 	__SLUICE_A_LISTENER_MAX
 };
 #define SLUICE_A_LISTENER_MAX (__SLUICE_A_LISTENER_MAX - 1)
@@ -498,8 +507,8 @@ enum {
 
 /*
  * What happened to connections, X(NAME, name, description): values are ABI, new ones go at the end.
- * Every accepted connection that is not open any more is counted in exactly one of those from
- * closed to memory.
+ * Every connection, accepted or adopted, that is not open any more is counted in exactly one of
+ * those from closed to unanswered, owner and given_back.
  */
 #define SLUICE_CONN_COUNTS(X)									\
 	X(ACCEPTED, "accepted", "connections that were opened")					\
@@ -518,7 +527,10 @@ enum {
 	X(REFUSED_SOURCE, "refused_source", "not opened: the limit of its address")		\
 	X(REFUSED_MEMORY, "refused_memory", "not opened: no memory")				\
 	X(PAUSED, "paused", "times a connection was not read since its group had no room")	\
-	X(UNSENT_BYTES, "unsent_bytes", "bytes of replies left when their connection ended")
+	X(UNSENT_BYTES, "unsent_bytes", "bytes of replies left when their connection ended")	\
+	X(ADOPTED, "adopted", "connections that processes handed over")				\
+	X(OWNER, "owner", "adopted: closed by its owner, or shut down for sending")		\
+	X(GIVEN_BACK, "given_back", "adopted: the owner's again, unharmed; the listener went")
 
 enum sluice_conn_count {
 #define SLUICE_X_CONN(c, name, text) SLUICE_CONN_##c,
@@ -532,6 +544,7 @@ enum sluice_conn_state {
 	SLUICE_CONN_STATE_PAUSED,	/* not read until its group has room */
 	SLUICE_CONN_STATE_HELD,		/* not read until it has taken or got its replies */
 	SLUICE_CONN_STATE_CLOSING,	/* nothing more is read; replies are on their way */
+	SLUICE_CONN_STATE_PASSING,	/* its owner has a message to read */
 	__SLUICE_CONN_STATE_MAX
 };
 
@@ -553,6 +566,8 @@ enum {
 	SLUICE_A_CONN_IN_FLIGHT,	/* u32: requests not answered in order */
 	SLUICE_A_CONN_QUEUED_BYTES,	/* u32: of replies not sent yet */
 	SLUICE_A_CONN_PAD,
+	SLUICE_A_CONN_ADOPTED,		/* flag, out: a process owns its socket */
+	SLUICE_A_CONN_SOCKET_FD,	/* u32, in: connected TCP socket of the caller's */
 	__SLUICE_A_CONN_MAX
 };
 #define SLUICE_A_CONN_MAX (__SLUICE_A_CONN_MAX - 1)
