@@ -4,6 +4,7 @@
  * meanwhile, and how they go back.
  */
 #include <asm/ioctls.h>
+#include <linux/kmemleak.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/splice.h>
@@ -18,9 +19,15 @@
  * the bytes of messages that rules pass, and no others. They are all that stands between: the
  * protocol below is not touched, so what the module does itself goes the usual way.
  *
- * Cover and claim: sock->ops, sk_user_data and the callbacks change together, under the socket lock
- * and sk_callback_lock (sluice_conn_open(), sluice_conn_release()). Whoever finds one of our
- * operations in sock->ops under the latter finds a connection in sk_user_data.
+ * Cover and claim: sock->ops, sk_user_data, the place of a ULP and the callbacks change together,
+ * under the socket lock and sk_callback_lock (sluice_conn_open(), sluice_conn_release()). Whoever
+ * finds one of our operations in sock->ops under the latter finds a connection in sk_user_data.
+ *
+ * A system call that the owner had begun by the socket's own operations may still be waiting for
+ * the lock. One that installs a ULP finds the place taken. One that reads takes what it finds: its
+ * owner's stream is cut wrongly then. IPV6_ADDRFORM takes the cover off, so nobody calls us when
+ * the socket is closed: nothing but the socket lock says that there still is a struct socket
+ * (sluice_owner_gone()).
  *
  * Ways back, each of which takes the cover off under the socket lock, once and for all:
  *   the owner closes its last descriptor, exits or is killed: cover_release() releases the
@@ -34,25 +41,31 @@
  * while it sleeps, is woken, and leaves: a system call that may block is begun anew, by the
  * socket's own operations. sluice_owner_fini() waits for those that are still inside.
  */
-static const struct proto_ops *own_ops[2]; /* of IPv4 and IPv6; sluice_mutex until set */
-static struct proto_ops cover_ops[2];
+static const struct proto_ops *own_ops[2]; /* of IPv4 and IPv6; set once, under sluice_mutex */
+static struct proto_ops *cover_ops[2];	   /* after it; see sluice_owner_fini() */
 static atomic_t inside = ATOMIC_INIT(0);
+
+/* In the place of a ULP, so that none gets it. It is in no list: nobody can ask for it. */
+static const struct tcp_ulp_ops no_ulp = { .name = "sluice" };
 
 static const struct proto_ops *own(const struct socket *sock)
 {
-	return own_ops[sock->sk->sk_family == AF_INET6];
+	return own_ops[sock->sk->sk_family == AF_INET6] ?: &inet_stream_ops;
+}
+
+static bool is_cover(const struct proto_ops *ops)
+{
+	return ops && (ops == READ_ONCE(cover_ops[0]) || ops == READ_ONCE(cover_ops[1]));
 }
 
 /* The connection of a socket. Return: it, with a reference; NULL: it is the owner's alone. */
 static struct sluice_conn *conn_of(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
-	const struct proto_ops *ops;
 	struct sluice_conn *c = NULL;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	ops = READ_ONCE(sock->ops);
-	if (ops == &cover_ops[0] || ops == &cover_ops[1]) {
+	if (is_cover(READ_ONCE(sock->ops))) {
 		c = sk->sk_user_data;
 		sluice_conn_get(c);
 	}
@@ -182,7 +195,8 @@ static ssize_t read_passed(struct socket *sock, struct sluice_owner *o, const st
 		off = max(READ_ONCE(sock->sk->sk_peek_off), 0);
 	if (there > off)
 		n = read_own(sock, r, min_t(size_t, len, there - off));
-	if (n > 0)
+	/* an urgent byte is passed over without being read */
+	if (there)
 		read_on(sock, o);
 	mutex_unlock(&o->reading);
 	return n;
@@ -273,19 +287,22 @@ static ssize_t cover_splice_read(struct socket *sock, loff_t *pos, struct pipe_i
 	return ret;
 }
 
-/* Context: does not sleep. */
 static __poll_t cover_poll(struct file *file, struct socket *sock, poll_table *wait)
 {
-	__poll_t mask = own(sock)->poll(file, sock, wait);
-	struct sluice_conn *c = conn_of(sock);
+	struct sluice_conn *c;
+	__poll_t mask;
 
-	if (!c)
-		return mask;
-	/* what comes, its end too, is the module's business until it has passed it on */
-	mask &= ~(EPOLLIN | EPOLLRDNORM | EPOLLRDHUP);
-	if (passed(c->owner, sock->sk))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	sluice_conn_put(c);
+	atomic_inc(&inside);
+	mask = own(sock)->poll(file, sock, wait); /* may wait for memory of its caller's */
+	c = conn_of(sock);
+	if (c) {
+		/* what comes, its end too, is the module's until it has passed it on */
+		mask &= ~(EPOLLIN | EPOLLRDNORM | EPOLLRDHUP);
+		if (passed(c->owner, sock->sk))
+			mask |= EPOLLIN | EPOLLRDNORM;
+		sluice_conn_put(c);
+	}
+	atomic_dec(&inside);
 	return mask;
 }
 
@@ -352,7 +369,7 @@ static int cover_set_rcvlowat(struct sock *sk, int val)
 	struct sluice_conn *c = sk->sk_socket ? conn_of(sk->sk_socket) : NULL;
 
 	if (!c)
-		return own_ops[sk->sk_family == AF_INET6]->set_rcvlowat(sk, val);
+		return inet_stream_ops.set_rcvlowat(sk, val); /* the same for both families */
 	WRITE_ONCE(c->owner->rcvlowat, val ?: 1);
 	sluice_conn_put(c);
 	return 0;
@@ -395,18 +412,32 @@ static int cover_release(struct socket *sock)
 	return ret;
 }
 
-/* The operations for a socket, made when the first of its family comes. Return: NULL: unknown. */
-static const struct proto_ops *cover_for(struct socket *sock)
+/* The operations that a TCP socket of a family has when it is made. Return: NULL: not known. */
+static const struct proto_ops *find_own(struct net *net, int family)
 {
-	int i = sock->sk->sk_family == AF_INET6;
-	struct proto_ops *ops = &cover_ops[i];
+	const struct proto_ops *ops;
+	struct socket *sock;
+
+	if (sock_create_kern(net, family, SOCK_STREAM, IPPROTO_TCP, &sock))
+		return NULL;
+	ops = sock->ops;
+	sock_release(sock);
+	return ops;
+}
+
+/* Make our operations for sockets of a family. Return: 0 or -ENOMEM. May sleep. */
+static int make_cover(struct net *net, int family)
+{
+	int i = family == AF_INET6;
+	struct proto_ops *ops;
 
 	lockdep_assert_held(&sluice_mutex);
-	if (own_ops[i])
-		return sock->ops == own_ops[i] ? ops : NULL;
-	if (i ? sock->ops->family != PF_INET6 : sock->ops != &inet_stream_ops)
-		return NULL;
-	*ops = *sock->ops;
+	if (cover_ops[i])
+		return 0;
+	own_ops[i] = find_own(net, family);
+	ops = own_ops[i] ? kmemdup(own_ops[i], sizeof(*ops), GFP_KERNEL) : NULL;
+	if (!ops)
+		return -ENOMEM;
 	ops->release = cover_release;
 	ops->connect = cover_connect;
 	ops->accept = cover_accept;
@@ -417,14 +448,36 @@ static const struct proto_ops *cover_for(struct socket *sock)
 	ops->recvmsg = cover_recvmsg;
 	ops->splice_read = cover_splice_read;
 	ops->set_rcvlowat = cover_set_rcvlowat;
-	own_ops[i] = sock->ops;
-	return ops;
+	WRITE_ONCE(cover_ops[i], ops);
+	return 0;
+}
+
+/* The reverse; they are in no socket any more, and stay. */
+static void unmake_cover(struct proto_ops *ops, const struct proto_ops *theirs)
+{
+	WRITE_ONCE(ops->release, theirs->release);
+	WRITE_ONCE(ops->connect, theirs->connect);
+	WRITE_ONCE(ops->accept, theirs->accept);
+	WRITE_ONCE(ops->poll, theirs->poll);
+	WRITE_ONCE(ops->ioctl, theirs->ioctl);
+	WRITE_ONCE(ops->setsockopt, theirs->setsockopt);
+	WRITE_ONCE(ops->getsockopt, theirs->getsockopt);
+	WRITE_ONCE(ops->recvmsg, theirs->recvmsg);
+	WRITE_ONCE(ops->splice_read, theirs->splice_read);
+	WRITE_ONCE(ops->set_rcvlowat, theirs->set_rcvlowat);
+	kmemleak_ignore(ops);
 }
 
 /* Whether replies can be sent; the client may have said all that it has to say. */
 static bool can_send(const struct sock *sk)
 {
 	return (1 << inet_sk_state_load(sk)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
+/* Whether the owner closed the socket without our knowing; the socket lock is held. */
+bool sluice_owner_gone(const struct sluice_conn *c)
+{
+	return !c->sk->sk_socket;
 }
 
 /**
@@ -435,23 +488,31 @@ static bool can_send(const struct sock *sk)
  */
 int sluice_owner_cover(struct sluice_conn *c)
 {
+	struct inet_connection_sock *icsk = inet_csk(c->sk);
+	int i = c->sk->sk_family == AF_INET6;
 	struct sock *sk = c->sk;
-	const struct proto_ops *ops = cover_for(c->sock);
 
-	if (!ops || sk->sk_user_data || inet_csk(sk)->icsk_ulp_ops ||
+	if (!cover_ops[i] || c->sock->ops != own_ops[i] || sk->sk_user_data || icsk->icsk_ulp_ops ||
 	    sk->sk_prot != sk->sk_prot_creator || !can_send(sk))
 		return -EBUSY;
+	icsk->icsk_ulp_ops = &no_ulp;
 	c->owner->rcvlowat = sk->sk_rcvlowat;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
-	WRITE_ONCE(c->sock->ops, ops);
+	WRITE_ONCE(c->sock->ops, cover_ops[i]);
 	return 0;
 }
 
 /* The reverse; the same locks are held. */
 void sluice_owner_uncover(struct sluice_conn *c)
 {
-	WRITE_ONCE(c->sk->sk_rcvlowat, c->owner->rcvlowat);
-	WRITE_ONCE(c->sock->ops, own(c->sock));
+	struct inet_connection_sock *icsk = inet_csk(c->sk);
+	struct sock *sk = c->sk;
+
+	WRITE_ONCE(sk->sk_rcvlowat, c->owner->rcvlowat);
+	if (icsk->icsk_ulp_ops == &no_ulp)
+		icsk->icsk_ulp_ops = NULL;
+	if (!sluice_owner_gone(c) && is_cover(sk->sk_socket->ops))
+		WRITE_ONCE(sk->sk_socket->ops, own(sk->sk_socket));
 }
 
 /**
@@ -480,6 +541,8 @@ enum sluice_conn_count sluice_owner_back(struct sluice_conn *c, enum sluice_conn
 {
 	struct sock *sk = c->sk;
 
+	if (sluice_owner_gone(c))
+		return SLUICE_CONN_OWNER;
 	if (why == SLUICE_CONN_GIVEN_BACK && !whole)
 		why = SLUICE_CONN_KILLED;
 	switch (why) {
@@ -492,9 +555,11 @@ enum sluice_conn_count sluice_owner_back(struct sluice_conn *c, enum sluice_conn
 	case SLUICE_CONN_KILLED:
 	case SLUICE_CONN_STALLED:
 	case SLUICE_CONN_MEMORY:
-		sk->sk_prot->disconnect(sk, O_NONBLOCK);
-		c->sock->state = SS_UNCONNECTED;
-		break;
+		if (!sk->sk_prot->disconnect(sk, O_NONBLOCK)) {
+			sk->sk_socket->state = SS_UNCONNECTED;
+			break;
+		}
+		fallthrough; /* some kernels refuse while a thread of the owner's waits in send() */
 	default: /* all that was to be sent has been */
 		WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 		sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
@@ -567,6 +632,9 @@ int sluice_owner_adopt(struct sluice_tcp *tcp, int fd, struct netlink_ext_ack *e
 		extack->_msg = why;
 		goto out;
 	}
+	err = make_cover(tcp->l->sn->net, sock->sk->sk_family);
+	if (err)
+		goto out;
 	/* a message should fit: see set_conn_options() */
 	if (READ_ONCE(sock->sk->sk_rcvbuf) < 2 * (2 * tcp->frame.max + SZ_64K))
 		sock_set_rcvbuf(sock->sk, 2 * tcp->frame.max + SZ_64K);
@@ -577,11 +645,20 @@ out:
 }
 
 /*
- * No connection is left. A task that has read our operations from a socket, and is not in them yet,
- * or not any more, has not slept since: the grace period waits for it. May sleep.
+ * No connection is left. A task that has read our operations from a socket may sleep before it
+ * calls one, as accept() does, so they stay in memory for good, with the socket's own in them. Who
+ * has read ours from there, and is not in it yet, or not any more, has not slept since: the grace
+ * period waits for it. May sleep.
  */
 void sluice_owner_fini(void)
 {
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cover_ops); i++)
+		if (cover_ops[i])
+			unmake_cover(cover_ops[i], own_ops[i]);
+	if (!cover_ops[0] && !cover_ops[1])
+		return;
 	synchronize_rcu_tasks();
 	while (atomic_read(&inside))
 		schedule_timeout_uninterruptible(1);

@@ -514,6 +514,8 @@ void sluice_conn_run(struct sluice_conn *c)
 	WRITE_ONCE(c->runner, current);
 	WRITE_ONCE(c->attention, false);
 	why = heed(c);
+	if (unlikely(c->owner && sluice_owner_gone(c)))
+		why = SLUICE_CONN_OWNER;
 	if (why == SLUICE_CONN_ACCEPTED) {
 		sluice_conn_send(c);
 		sluice_conn_read(c, GFP_KERNEL);
@@ -571,6 +573,8 @@ static enum sluice_conn_count overdue(struct sluice_conn *c, u64 now)
 		c->acked = acked;
 		WRITE_ONCE(c->acked_at, now);
 	}
+	if (unlikely(c->owner && sock_flag(c->sk, SOCK_DEAD)))
+		return SLUICE_CONN_OWNER;
 	if (past(latest(READ_ONCE(c->stalled_since), c->acked_at), tcp->send_ns, now))
 		return SLUICE_CONN_STALLED;
 	if (lingered(c, now))

@@ -110,7 +110,7 @@ struct sluice_conn {
 	refcount_t ref;
 	unsigned long flags;
 	struct sluice_tcp *tcp;
-	struct socket *sock; /* the releaser's to close; adopted: the owner's once released */
+	struct socket *sock; /* the releaser's to close; adopted: its owner's, see adopt.c */
 	struct sluice_owner *owner; /* NULL: the kernel's own */
 	struct sock *sk;     /* reference */
 	struct work_struct work;
@@ -201,6 +201,7 @@ void sluice_conn_drop_head(struct sluice_conn *c);
 int sluice_owner_adopt(struct sluice_tcp *tcp, int fd, struct netlink_ext_ack *extack);
 int sluice_owner_cover(struct sluice_conn *c);
 void sluice_owner_uncover(struct sluice_conn *c);
+bool sluice_owner_gone(const struct sluice_conn *c);
 void sluice_owner_tell(struct sluice_conn *c, u32 len);
 enum sluice_conn_count sluice_owner_back(struct sluice_conn *c, enum sluice_conn_count why,
 					 bool whole);
