@@ -57,9 +57,9 @@ def of_sluice(path):
 	ip("-n", "srv", "link", "set", "eth0peer", "up")
 	for line in examples(path):
 		# the ring's number is whatever the kernel gave
-		if line.startswith("sluice ring set"):
+		if re.match("sluice ring (set|drain) ", line):
 			number = re.search(r"^ring (\d+)", sl("ring show").out, re.M)
-			line = re.sub(r"set \d+", "set %s" % (number[1] if number else "0"), line)
+			line = re.sub(r"(set|drain) \d+", r"\g<1> %s" % (number[1] if number else "0"), line)
 		if line.startswith("sluice conn kill"):
 			line = re.sub(r"kill \d+", "kill %d" % connection(), line)
 		before = ""
