@@ -207,20 +207,25 @@ static size_t unescape(const char *text, uint8_t *to)
 	return n;
 }
 
-/* raw [half|hold] TEXT: send bytes, close our side (half), print what comes until the other side ends */
+/* raw half|hold TEXT [PIECE]: send bytes, close our side (half), print what comes until the other side ends */
 static int cmd_raw(int argc, char **argv)
 {
 	bool half = !strcmp(argv[0], "half");
 	struct pollfd p = { .events = POLLIN };
+	size_t total = 0, len, piece, sent;
 	uint8_t buf[65536];
-	size_t total = 0;
 	ssize_t n;
 
-	(void)argc;
 	p.fd = dial();
-	n = unescape(argv[1], buf);
-	if (n && write(p.fd, buf, n) != n)
-		die("write");
+	len = unescape(argv[1], buf);
+	piece = argc > 2 ? (size_t)atoi(argv[2]) : len;
+	for (sent = 0; sent < len; sent += piece) {
+		n = write(p.fd, buf + sent, piece < len - sent ? piece : len - sent);
+		if (n < 0)
+			die("write");
+		if (piece < len)
+			drain(p.fd);
+	}
 	if (half)
 		shutdown(p.fd, SHUT_WR);
 	for (;;) {
@@ -294,7 +299,7 @@ static int cmd_deaf(int argc, char **argv)
 				n = 0;
 				if (!blocked++)
 					printf("blocked after %u messages\n", i);
-				if (poll(&p, 1, WAIT_MS) <= 0) {
+				if (poll(&p, 1, 10 * WAIT_MS) <= 0) {
 					printf("timeout\n");
 					return 1;
 				}
@@ -306,17 +311,16 @@ static int cmd_deaf(int argc, char **argv)
 	}
 }
 
-/* drip BYTES: one byte after the other, each when the one before was taken, of a message that never ends */
+/* drip BYTES [MS]: one byte after the other, MS apart (10), of a message that never ends */
 static int cmd_drip(int argc, char **argv)
 {
-	int n = atoi(argv[0]), i, fd = dial();
+	int n = atoi(argv[0]), ms = argc > 1 ? atoi(argv[1]) : 10, i, fd = dial();
 	uint8_t header[4] = { 0, 0, 0xff, 0xf0 };
 
-	(void)argc;
 	if (write(fd, header, 4) != 4)
 		die("write");
 	for (i = 0; i < n; i++) {
-		usleep(10000);
+		usleep(1000 * ms);
 		if (write(fd, "x", 1) != 1) {
 			printf("cut off after %d bytes\n", i);
 			return 0;
