@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * BPF classifiers: a socket-filter program that looks at a listener's messages in front of its
- * rules and names the rule that shall apply; and what becomes of a program's word.
+ * rules and names the rule that shall apply; what becomes of a program's word; and the skb that
+ * shows programs bytes which lie in none.
  */
 #include <linux/bitfield.h>
 #include <linux/bpf.h>
@@ -10,6 +11,90 @@
 #include <uapi/linux/sluice_bpf.h>
 
 #include "sluice.h"
+
+/*
+ * What a program is shown of bytes that lie elsewhere: one skb per processor, used in sections
+ * only, made when the first program that needs it is set.
+ */
+static DEFINE_PER_CPU(struct sk_buff *, view);
+
+#define VIEW_FRAGS (SLUICE_SLOT_MAX / PAGE_SIZE + 1)
+
+/* Context: may sleep; sluice_mutex is held. Return: 0 or -ENOMEM. */
+int sluice_view_init(void)
+{
+	int cpu;
+
+	lockdep_assert_held(&sluice_mutex);
+	for_each_possible_cpu(cpu) {
+		struct sk_buff *skb = per_cpu(view, cpu);
+
+		if (skb)
+			continue;
+		skb = alloc_skb(SLUICE_FRAMER_WINDOW, GFP_KERNEL);
+		if (!skb)
+			return -ENOMEM;
+		skb_reset_mac_header(skb);
+		skb_reset_network_header(skb);
+		skb_reset_transport_header(skb);
+		per_cpu(view, cpu) = skb;
+	}
+	return 0;
+}
+
+/* No listener is left. */
+void sluice_view_fini(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree_skb(per_cpu(view, cpu));
+}
+
+/**
+ * sluice_view() - the skb in which to show bytes to a program
+ * @family: 4 or 6
+ * @len: bytes that the caller puts at its data, up to SLUICE_FRAMER_WINDOW
+ *
+ * A program of this type can change its control block only, which is zero here. Context: section,
+ * as whose end what was shown is over; sluice_view_init() has succeeded. Return: the skb.
+ */
+struct sk_buff *sluice_view(u8 family, u32 len)
+{
+	struct sk_buff *skb = this_cpu_read(view);
+
+	skb->len = len;
+	skb->data_len = 0;
+	skb_set_tail_pointer(skb, len);
+	skb_shinfo(skb)->nr_frags = 0;
+	skb->mark = 0;
+	skb->protocol = family == 6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	memset(bpf_skb_cb(skb), 0, BPF_SKB_CB_LEN);
+	return skb;
+}
+
+/* The same, with all bytes of a message in it: the first are copied, the rest is referred to. */
+static struct sk_buff *view_message(const struct sluice_msg *msg)
+{
+	u32 len = min_t(u32, msg->avail, SLUICE_FRAMER_WINDOW), rest = msg->avail - len, n;
+	struct sk_buff *skb = sluice_view(msg->family, len);
+	const u8 *at = msg->data + len;
+	struct page *page;
+	int i;
+
+	BUILD_BUG_ON(VIEW_FRAGS > MAX_SKB_FRAGS);
+	memcpy(skb->data, msg->data, len);
+	for (i = 0; unlikely(rest); i++) {
+		n = min_t(u32, rest, PAGE_SIZE - offset_in_page(at));
+		page = is_vmalloc_addr(at) ? vmalloc_to_page(at) : virt_to_page(at);
+		skb_fill_page_desc_noacc(skb, i, page, offset_in_page(at), n);
+		skb->len += n;
+		skb->data_len += n;
+		rest -= n;
+		at += n;
+	}
+	return skb;
+}
 
 struct sluice_classifier {
 	struct bpf_prog *prog;
@@ -41,11 +126,8 @@ int sluice_classifier_set(struct sluice_listener *l, u32 fd, struct netlink_ext_
 				       "a classifier looks at datagrams: an XDP program can do its work here");
 			return -EOPNOTSUPP;
 		}
-		if (l->tcp) {
-			NL_SET_ERR_MSG(extack,
-				       "a classifier looks at datagrams, not at messages of connections");
-			return -EOPNOTSUPP;
-		}
+		if (l->tcp && sluice_view_init())
+			return -ENOMEM;
 		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 		if (!c)
 			return -ENOMEM;
@@ -106,6 +188,22 @@ bool sluice_classifier_ask(const struct sluice_listener *l, struct sk_buff *skb,
 	__skb_push(skb, off);
 	hint->key = cb[0];
 	memcpy(cb, saved, sizeof(saved));
+	return true;
+}
+
+/* The same for a message of a connection, all of whose bytes are there. */
+bool sluice_classifier_ask_message(const struct sluice_listener *l, const struct sluice_msg *msg,
+				   struct sluice_hint *hint)
+{
+	const struct sluice_classifier *c = rcu_dereference_bh(l->classifier);
+	struct sk_buff *skb;
+
+	if (!c)
+		return false;
+	skb = view_message(msg);
+	hint->verdict = bpf_prog_run_pin_on_cpu(c->prog, skb);
+	hint->key = *(u32 *)bpf_skb_cb(skb);
+	skb_shinfo(skb)->nr_frags = 0; /* they are not ours */
 	return true;
 }
 

@@ -54,7 +54,7 @@ static bool seek(struct sock *sk, u32 at, struct cursor *cur)
 }
 
 /* Copy @len bytes from byte @at on. Return: 0 or -EFAULT. */
-static int copy(struct sock *sk, u32 at, u8 *to, u32 len)
+int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len)
 {
 	struct cursor cur;
 	u32 n;
@@ -83,6 +83,8 @@ static int feed(struct sluice_conn *c, u32 at, u32 avail)
 	int ret = 0;
 	u32 n;
 
+	if (c->tcp->framing == SLUICE_FRAMING_BPF)
+		return sluice_framer_feed(c, at, avail);
 	while (!ret && c->fed - c->head_len < avail) {
 		u32 fed = c->fed - c->head_len;
 		const u8 *data = piece;
@@ -221,7 +223,6 @@ static int offer(struct sluice_conn *c, struct sluice_group *g, const struct slu
 	struct sluice_req *own;
 	int err;
 
-	req->hash = sluice_ingress_hash(g, msg, req, NULL);
 	sluice_req_received(req, c->tcp->l);
 	sluice_req_grouped(req, to->class);
 	own = sluice_req_create(req);
@@ -287,18 +288,23 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 {
 	struct sluice_listener *l = c->tcp->l;
 	const struct sluice_verdict_to *to;
+	struct sluice_classified found;
 	struct sluice_msg msg;
-	int index, err = 0;
+	struct sluice_hint hint;
+	bool asked;
+	int err = 0;
 
 	describe(c, bytes, &msg);
-	to = sluice_rules_match(rcu_dereference_bh(l->rules), &msg, rcu_dereference_bh(l->conf),
-				&index);
+	asked = unlikely(rcu_access_pointer(l->classifier)) &&
+		sluice_classifier_ask_message(l, &msg, &hint);
+	to = sluice_classify(rcu_dereference_bh(l->rules), rcu_dereference_bh(l->conf), &msg,
+			     asked ? &hint : NULL, &found);
 	{
 		struct sluice_req req = {
 			.rule = to->stats,
 			.arrival = sluice_now(),
 			.len = c->need,
-			.prio = to->prio,
+			.prio = found.prio < 0 ? to->prio : found.prio,
 			.kind = SLUICE_REQ_KIND_TCP,
 			.borrowed = true,
 			.truesize = sizeof(req) + c->need,
@@ -310,13 +316,21 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 		req.deadline = sluice_deadline(to, &msg, req.arrival);
 		c->rx_seq++;
 		if (to->action == SLUICE_ACTION_GROUP || to->action == SLUICE_ACTION_PASS) {
-			err = to->action == SLUICE_ACTION_PASS ?
-				      pass(c, &req) :
-				      offer_or_pause(c, to, &msg, &req);
+			if (to->action == SLUICE_ACTION_PASS) {
+				err = pass(c, &req);
+			} else {
+				req.hash = sluice_ingress_hash(to->class->group, &msg, &req,
+							       &found);
+				err = offer_or_pause(c, to, &msg, &req);
+			}
 			if (err)
 				c->rx_seq--;
+			if (unlikely(found.bad) && err != -EAGAIN && err != -EBUSY)
+				atomic64_inc(&l->bad_verdicts);
 			return err;
 		}
+		if (unlikely(found.bad))
+			atomic64_inc(&l->bad_verdicts);
 		sluice_req_received(&req, l);
 		if (to->action == SLUICE_ACTION_CANCEL)
 			sluice_req_cancel_by(to, &msg, &req);
@@ -384,7 +398,7 @@ static int take_rest(struct sluice_conn *c, u32 at, gfp_t gfp)
 
 	if (err)
 		return err;
-	err = copy(c->sk, at, c->head + c->head_len, c->need - c->head_len);
+	err = sluice_conn_copy(c->sk, at, c->head + c->head_len, c->need - c->head_len);
 	if (err)
 		return err;
 	local_bh_disable();
@@ -410,7 +424,7 @@ static int take(struct sluice_conn *c, u32 at, gfp_t gfp)
 	bytes = buffer(c->need, gfp);
 	if (unlikely(!bytes))
 		return -ENOMEM;
-	err = copy(c->sk, at, bytes, c->need);
+	err = sluice_conn_copy(c->sk, at, bytes, c->need);
 	if (likely(!err)) {
 		local_bh_disable();
 		err = dispatch(c, bytes);
@@ -461,6 +475,7 @@ static void next_message(struct sluice_conn *c)
 	c->requests++;
 	c->need = 0;
 	c->fed = 0;
+	BUILD_BUG_ON(sizeof(c->framer) > sizeof(c->frame));
 	memset(&c->frame, 0, sizeof(c->frame));
 }
 
@@ -536,7 +551,7 @@ static void stash(struct sluice_conn *c, gfp_t gfp)
 	}
 	err = grow(c, size, gfp);
 	if (!err)
-		err = copy(c->sk, 0, c->head + c->head_len, n);
+		err = sluice_conn_copy(c->sk, 0, c->head + c->head_len, n);
 	if (unlikely(err)) {
 		fault(c, err, gfp);
 		return;

@@ -97,6 +97,7 @@ int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb,
 	struct nlattr *data = tb[SLUICE_A_LISTENER_REJECT_DATA];
 	u32 len = data ? nla_len(data) : old ? old->reject_len : 0;
 	struct sluice_listener_conf *conf;
+	struct sluice_framer *framer;
 	int err;
 
 	conf = kzalloc(struct_size(conf, reject, len), GFP_KERNEL_ACCOUNT);
@@ -128,18 +129,26 @@ int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb,
 	err = conf_action(l, conf, tb, extack);
 	if (err)
 		goto err;
+	framer = sluice_framer_create(l, tb, extack);
+	if (IS_ERR(framer)) {
+		err = PTR_ERR(framer);
+		goto err;
+	}
 	if (tb[SLUICE_A_LISTENER_CLASSIFIER_FD]) {
 		err = sluice_classifier_set(l, nla_get_u32(tb[SLUICE_A_LISTENER_CLASSIFIER_FD]),
 					    extack);
 		if (err)
-			goto err;
+			goto err_framer;
 	}
+	sluice_framer_install(l, framer);
 	rcu_assign_pointer(l->conf, conf);
 	if (old) {
 		synchronize_rcu();
 		conf_free(old);
 	}
 	return 0;
+err_framer:
+	sluice_framer_destroy(framer);
 err:
 	conf_free(conf);
 	return err;

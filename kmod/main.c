@@ -108,6 +108,7 @@ static void __exit sluice_exit(void)
 	sluice_xdp_fini();
 	sluice_conn_fini();
 	sluice_owner_fini();
+	sluice_view_fini();
 	rcu_barrier();
 	sluice_req_cache_fini();
 }

@@ -15,6 +15,8 @@ static int framing_fill(struct sk_buff *msg, const struct sluice_tcp *tcp)
 	if (nla_put_u32(msg, SLUICE_A_LISTENER_FRAMING, tcp->framing) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_MESSAGE_MAX, f->max))
 		return -EMSGSIZE;
+	if (tcp->framing == SLUICE_FRAMING_BPF)
+		return sluice_framer_fill(msg, tcp);
 	switch (f->type) {
 	case SLUICE_FRAME_LENGTH:
 		if (nla_put_u32(msg, SLUICE_A_LISTENER_FRAME_OFFSET, f->offset) ||

@@ -562,6 +562,11 @@ void sluice_classifier_release(struct sluice_listener *l);
 u32 sluice_classifier_id(const struct sluice_listener *l);
 bool sluice_classifier_ask(const struct sluice_listener *l, struct sk_buff *skb, u32 off,
 			   struct sluice_hint *hint);
+bool sluice_classifier_ask_message(const struct sluice_listener *l, const struct sluice_msg *msg,
+				   struct sluice_hint *hint);
+int sluice_view_init(void);
+void sluice_view_fini(void);
+struct sk_buff *sluice_view(u8 family, u32 len);
 const struct sluice_verdict_to *sluice_classify(const struct sluice_rules *rules,
 						const struct sluice_listener_conf *conf,
 						const struct sluice_msg *msg,
@@ -722,6 +727,13 @@ void sluice_tcp_detach(struct sluice_listener *l);
 void sluice_tcp_let_go(struct sluice_listener *l);
 void sluice_tcp_wait(struct sluice_listener *l);
 void sluice_tcp_release(struct sluice_listener *l);
+
+/* framer.c */
+struct sluice_framer;
+struct sluice_framer *sluice_framer_create(struct sluice_listener *l, struct nlattr **tb,
+					   struct netlink_ext_ack *extack);
+void sluice_framer_destroy(struct sluice_framer *f);
+void sluice_framer_install(struct sluice_listener *l, struct sluice_framer *f);
 int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		      bool last);
 u32 sluice_conn_flow(const struct sluice_conn *c, u32 seed);

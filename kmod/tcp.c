@@ -18,6 +18,17 @@ static u64 get_u64(struct nlattr *attr, u64 def)
 	return attr ? nla_get_u64(attr) : def;
 }
 
+static int read_bpf_framing(struct sluice_tcp *tcp, struct nlattr **tb,
+			    struct netlink_ext_ack *extack)
+{
+	tcp->frame.max = get_u32(tb[SLUICE_A_LISTENER_MESSAGE_MAX], SLUICE_SLOT_MAX);
+	if (tb[SLUICE_A_LISTENER_FRAMER_FD])
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_FRAMING],
+			    "framing bpf needs the program that cuts the messages");
+	return -EINVAL;
+}
+
 /* How messages are cut, from attributes. Return: 0 or -EINVAL. */
 static int read_framing(struct sluice_tcp *tcp, struct nlattr **tb, struct netlink_ext_ack *extack)
 {
@@ -35,6 +46,8 @@ static int read_framing(struct sluice_tcp *tcp, struct nlattr **tb, struct netli
 		NL_SET_ERR_MSG(extack, "a TCP listener needs a framing: where do messages end?");
 		return -EINVAL;
 	}
+	if (tcp->framing == SLUICE_FRAMING_BPF)
+		return read_bpf_framing(tcp, tb, extack);
 	f->type = types[tcp->framing];
 	f->offset = get_u32(tb[SLUICE_A_LISTENER_FRAME_OFFSET], 0);
 	f->width = get_u32(tb[SLUICE_A_LISTENER_FRAME_WIDTH], 4);
@@ -461,7 +474,9 @@ void sluice_tcp_wait(struct sluice_listener *l)
 /* Close the listening socket, if it is not the owner's again. May sleep. */
 void sluice_tcp_release(struct sluice_listener *l)
 {
-	if (l->tcp)
+	if (l->tcp) {
 		drop_socket(l);
+		sluice_framer_release(l->tcp);
+	}
 	kfree(l->tcp);
 }

@@ -31,8 +31,10 @@
  */
 struct sluice_tcp {
 	struct sluice_listener *l;
-	struct sluice_frame frame;
+	struct sluice_frame frame; /* of framing bpf the longest message only */
 	u32 framing; /* enum sluice_framing */
+	struct sluice_framer __rcu *framer; /* framing bpf: never NULL once attached */
+	u32 framers; /* that it has had */
 	bool unordered;
 	bool reuseport;
 	u32 backlog;
@@ -68,6 +70,13 @@ struct sluice_source {
 	struct hlist_node node;
 	u8 addr[16];
 	u32 n;
+};
+
+/* What a BPF framer left of the message that it is shown. */
+struct sluice_framer_state {
+	u32 number; /* of the framer; 0: of none yet */
+	u32 done;   /* bytes that it need not see again */
+	u32 own[4]; /* its control block */
 };
 
 /* Bits of sluice_conn.flags. */
@@ -135,7 +144,10 @@ struct sluice_conn {
 
 	/* the reader; socket lock */
 	struct task_struct *runner; /* who holds the socket lock as its user and is one of us */
-	struct sluice_frame_state frame;
+	union { /* zero before a message */
+		struct sluice_frame_state frame;
+		struct sluice_framer_state framer;
+	};
 	u32 fed;	  /* bytes of the current message the framer has seen */
 	u32 need;	  /* its length, 0: not known yet */
 	u8 *head;	  /* the first bytes of a message, of which the socket could not hold all */
@@ -196,6 +208,7 @@ bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp);
 void sluice_conn_unpause(struct sluice_conn *c);
 void sluice_conn_drop_head(struct sluice_conn *c);
+int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len);
 
 /* adopt.c */
 int sluice_owner_adopt(struct sluice_tcp *tcp, int fd, struct netlink_ext_ack *extack);
@@ -206,6 +219,11 @@ void sluice_owner_tell(struct sluice_conn *c, u32 len);
 enum sluice_conn_count sluice_owner_back(struct sluice_conn *c, enum sluice_conn_count why,
 					 bool whole);
 void sluice_owner_put(struct sluice_owner *o);
+
+/* framer.c */
+void sluice_framer_release(struct sluice_tcp *tcp);
+int sluice_framer_fill(struct sk_buff *msg, const struct sluice_tcp *tcp);
+int sluice_framer_feed(struct sluice_conn *c, u32 at, u32 avail);
 
 /* conn_tx.c */
 void sluice_conn_send(struct sluice_conn *c);

@@ -149,7 +149,7 @@ def removals():
 # ---- the policies of the running kernel, as the control family tells them ----
 
 CTRL_GETPOLICY, FAMILY_NAME, FAMILY_ID, ATTR_POLICY, ATTR_OP_POLICY = 10, 2, 1, 8, 9
-TYPES = {1: "flag", 3: "u16", 4: "u32", 5: "u64", 10: "binary", 12: "string", 13: "nest"}
+TYPES = {1: "flag", 3: "u16", 4: "u32", 5: "u64", 10: "binary", 11: "string", 12: "string", 13: "nest"}
 
 
 def attrs_of(data):

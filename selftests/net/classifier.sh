@@ -51,6 +51,19 @@ check "taken away and set again under load: all are answered" [ $replies -eq $se
 check "more than once" [ $i -gt 1 ]
 check "not for an XDP listener" sh -c "ip netns exec srv sluice listener add x xdp dev s0 udp 0.0.0.0:7001 default reject classifier ./classify.bpf.o 2>&1 | grep -q 'XDP program can do'"
 check "a file that is none" sh -c "! ip netns exec srv sluice listener set l classifier /etc/passwd"
+sl group add big steer hash
+consumer /tmp/c2 big echo 65536 16
+sl listener add t tcp 0.0.0.0:7000 framing line default group g classifier ./classify.bpf.o
+sl rule add t 5 order 5 text 0 rule drop
+sl rule add t 10 order 10 text 0 nothing-is-like-this group g class small
+sl rule add t 12 order 12 length 40000-65536 group big
+check "over TCP: all are answered" sh -c "ip netns exec cli ./tcp_client 10.7.0.1 7000 raw half '1a\n8b\n2c\nxd\n' 1 | tr '\n' '|' | grep -q '^1a|8b|2c|xd||closed'"
+check "by the rule that it names" sh -c "ip netns exec srv sluice stats rule | grep -q '^rule t/10  *2 '"
+check "by the default where it names one that is not there" sh -c "ip netns exec srv sluice stats rule | grep -q '^rule t/default  *2 '"
+check "which is counted" sh -c "ip netns exec srv sluice listener show t | grep -q ' 1 impossible verdicts'"
+check "explain runs it, too" sh -c "ip netns exec srv sluice explain t text:1x | grep -q 'class small'"
+check "messages larger than what is copied for it" sh -c "[ \$(ip netns exec cli ./tcp_client 10.7.0.1 7000 raw half '$(head -c 50000 /dev/zero | tr '\0' x)\n' | wc -c) -gt 50000 ]"
+sl listener set t classifier none
 sl listener set l classifier none
 check "none any more" sh -c "! ip netns exec srv sluice listener show l | grep -q classifier"
 check "ledger closed" sl check

@@ -49,6 +49,8 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 		return more(ring, req, false);
 	if (!strcmp(mode, "log"))
 		printf("got %.*s\n", (int)req->len, (const char *)req->data);
+	if (!strcmp(mode, "size"))
+		return sluice_respond(ring, req, snprintf(req->data, req->room, "%u ", req->len));
 	if (!strcmp(mode, "flags")) {
 		int n = snprintf(req->data, req->room, "flags%u", req->flags);
 
@@ -59,7 +61,8 @@ static int act(struct sluice_ring *ring, const char *mode, struct sluice_request
 
 /*
  * usage: ring_client GROUP MODE [SLOT_SIZE SLOTS [kick|thread|adaptive]]
- * MODE: echo, reverse (a batch from its end), done, reject, more, half (the first part and never the last), flags, log
+ * MODE: echo, reverse (a batch from its end), done, reject, more, half (the first part and never the last), flags,
+ * size (say how long it was), log
  * (print, then echo); hold (take and never answer); idle (never take)
  */
 int main(int argc, char **argv)

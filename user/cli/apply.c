@@ -72,7 +72,8 @@ static void give_listener(struct listener *l)
 		      GIVEN(SLUICE_A_LISTENER_GENERATION) | GIVEN(SLUICE_A_LISTENER_RULES) |
 		      GIVEN(SLUICE_A_LISTENER_CLOSED) | GIVEN(SLUICE_A_LISTENER_XDP_PASSED) |
 		      GIVEN(SLUICE_A_LISTENER_CONNS) | GIVEN(SLUICE_A_LISTENER_CONN_COUNTS) |
-		      GIVEN(SLUICE_A_LISTENER_CLASSIFIER_ID) | GIVEN(SLUICE_A_LISTENER_BAD_VERDICTS));
+		      GIVEN(SLUICE_A_LISTENER_CLASSIFIER_ID) | GIVEN(SLUICE_A_LISTENER_BAD_VERDICTS) |
+		      GIVEN(SLUICE_A_LISTENER_FRAMER_ID));
 }
 
 static void strip_out(struct group *g)
@@ -180,11 +181,15 @@ static bool same_place(const struct listener *a, const struct listener *b)
 	       a->xdp == b->xdp && listener_tcp_equal(a, b);
 }
 
+static bool same_bytes(const struct blob *a, const struct blob *b)
+{
+	return a->len == b->len && (!a->len || !memcmp(a->data, b->data, a->len));
+}
+
 static bool same_settings(const struct listener *a, const struct listener *b)
 {
 	return a->action == b->action && !strcmp(a->group, b->group) && a->reject_copy == b->reject_copy &&
-	       a->reject_data.len == b->reject_data.len &&
-	       (!a->reject_data.len || !memcmp(a->reject_data.data, b->reject_data.data, a->reject_data.len));
+	       same_bytes(&a->reject_data, &b->reject_data) && same_bytes(&a->framer_name, &b->framer_name);
 }
 
 static bool same_rules(const struct rules *a, const struct rules *b)
@@ -360,7 +365,7 @@ static uint64_t attrs_of(uint8_t cmd)
 	case SLUICE_CMD_LISTENER_SET:
 		return GIVEN(SLUICE_A_LISTENER_NAME) | GIVEN(SLUICE_A_LISTENER_ACTION) |
 		       GIVEN(SLUICE_A_LISTENER_GROUP) | GIVEN(SLUICE_A_LISTENER_REJECT_DATA) |
-		       GIVEN(SLUICE_A_LISTENER_REJECT_COPY);
+		       GIVEN(SLUICE_A_LISTENER_REJECT_COPY) | GIVEN(SLUICE_A_LISTENER_FRAMER_NAME);
 	}
 	return UINT64_MAX;
 }
@@ -374,7 +379,8 @@ static int send_step(struct cli *c, uint8_t cmd, void *obj)
 		return 0;
 	given = *given_of(obj);
 	*given_of(obj) &= attrs_of(cmd);
-	if (cmd == SLUICE_CMD_LISTENER_NEW || cmd == SLUICE_CMD_LISTENER_DEL)
+	if (cmd == SLUICE_CMD_LISTENER_NEW || cmd == SLUICE_CMD_LISTENER_DEL ||
+	    (cmd == SLUICE_CMD_LISTENER_SET && is_given(obj, SLUICE_A_LISTENER_FRAMER_NAME)))
 		ret = listener_send(c, cmd, obj);
 	else
 		ret = kernel_do(c, cmd, obj, NULL);

@@ -1,25 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* BPF programs from object files, for the kernel to take by their fd. */
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
 #include "bpf.h"
 
-/* The libraries' last complaint says more than an error number. */
+#ifndef PROGRAM_DIR
+#define PROGRAM_DIR "/usr/local/lib/sluice/bpf"
+#endif
+
+/* The library's last complaint says more than an error number, and the verifier's more than that. */
 static char said[400];
+static bool verifier_said;
+
+/* What the verifier did not like stands in its log before the line on how much it has processed. */
+static char *verdict_of(char *log)
+{
+	char *end = strstr(log, "\nprocessed "), *line;
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	line = strrchr(log, '\n');
+	return line ? line + 1 : log;
+}
 
 static int keep(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char line[sizeof(said)];
+	char *text, *line;
 
-	if (level != LIBBPF_WARN)
+	if (level != LIBBPF_WARN || verifier_said || vasprintf(&text, format, args) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), format, args);
+	line = verdict_of(text);
+	verifier_said = line;
+	if (!line)
+		line = text;
 	line[strcspn(line, "\n")] = '\0';
 	if (line[0])
-		memcpy(said, line, sizeof(said));
+		snprintf(said, sizeof(said), "%s", line);
+	free(text);
 	return 0;
 }
 
@@ -56,4 +80,47 @@ err:
 	bpf_object__close(*obj);
 	*obj = NULL;
 	return ret;
+}
+
+/* Whether the name of a program is that of a file, and not of one that comes with Sluice. */
+bool bpf_is_file(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') || (len > 2 && !strcmp(name + len - 2, ".o"));
+}
+
+/* Beside the command first, so that a build tree and an odd prefix work as they are. */
+static void shipped_path(const char *name, char *path, size_t size)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+	int i;
+
+	if (n > 0) {
+		exe[n] = 0;
+		for (i = 0; i < 2; i++) {
+			slash = strrchr(exe, '/');
+			if (slash)
+				*slash = 0;
+		}
+		if (snprintf(path, size, "%s/lib/sluice/bpf/%s.bpf.o", exe, name) < (int)size && !access(path, R_OK))
+			return;
+	}
+	snprintf(path, size, PROGRAM_DIR "/%s.bpf.o", name);
+}
+
+/* bpf_load() of a file, or of a program that comes with Sluice. */
+int bpf_load_named(struct cli *c, const char *name, struct bpf_object **obj)
+{
+	char path[PATH_MAX];
+
+	if (bpf_is_file(name))
+		return bpf_load(c, name, obj);
+	shipped_path(name, path, sizeof(path));
+	if (access(path, R_OK))
+		return fail(c, -ENOENT, "no program \"%s\" comes with Sluice (memcached and resp do), and a file is named with"
+			    " a / or .o: no %s", name, path);
+	return bpf_load(c, path, obj);
 }

@@ -7,6 +7,8 @@
 
 struct bpf_object;
 
+bool bpf_is_file(const char *name);
+int bpf_load_named(struct cli *c, const char *name, struct bpf_object **obj);
 int bpf_load(struct cli *c, const char *path, struct bpf_object **obj);
 
 #endif /* SLUICE_CLI_BPF_H */

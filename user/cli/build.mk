@@ -8,6 +8,7 @@ PROGS += sluice
 COMPLETED += sluice
 MANS += $(patsubst %,docs/man/sluice-%.8,apply cancel conn explain group listener ring rule stats) docs/man/sluice.8 docs/man/sluice-outcomes.7
 sluice-objs := cli/main.o $(patsubst %,cli/%.o,$(CLI_PARTS)) core/hist.o core/match.o
+sluice-cflags := -DPROGRAM_DIR='"$(LIBDIR)/sluice/bpf"'
 sluice-ldlibs := -lxdp -lbpf -lmnl -ljson-c
 
 # BPF programs are embedded as skeletons.
@@ -18,10 +19,16 @@ $(OUT)/obj/bpf/%.bpf.o: bpf/%.bpf.c ../include/uapi/linux/sluice_bpf.h
 	@mkdir -p $(@D)
 	clang $(BPF_CFLAGS) -c -o $@ $<
 
-.SECONDARY: $(OUT)/obj/bpf/sluice_xdp.bpf.o
+.SECONDARY: $(patsubst %,$(OUT)/obj/bpf/%.bpf.o,sluice_xdp memcached resp)
 $(OUT)/obj/bpf/%.skel.h: $(OUT)/obj/bpf/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf >$@.new
 	mv $@.new $@
+
+# Programs that are loaded by their name.
+PROGRAMS += $(patsubst %,$(OUT)/lib/sluice/bpf/%.bpf.o,memcached resp)
+$(OUT)/lib/sluice/bpf/%.bpf.o: $(OUT)/obj/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	cp $< $@
 
 $(OUT)/obj/cli/xdp.o: $(OUT)/obj/bpf/sluice_xdp.skel.h
 $(OUT)/obj/cli/xdp.o: private override CPPFLAGS += -I$(OUT)/obj

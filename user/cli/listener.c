@@ -118,7 +118,10 @@ const struct keyword listener_options[] = {
 	SET_OPTIONS
 };
 
-const struct keyword listener_set_options[] = { SET_OPTIONS };
+const struct keyword listener_set_options[] = {
+	{ "framing", "bpf PROGRAM", "another program cuts the messages", listener_parse_framer },
+	SET_OPTIONS
+};
 
 static int parse_address(struct cli *c, struct args *a, struct listener *l)
 {
@@ -339,6 +342,8 @@ static int show_listeners(struct cli *c, const struct objects *o)
 			printf(", open connections %u", l->conns);
 		listener_counts_print(stdout, l);
 		printf("\n");
+		if (l->framer_id)
+			printf("\t# framer: BPF program %u\n", l->framer_id);
 		if (l->classifier_id)
 			printf("\t# classifier: BPF program %u\n", l->classifier_id);
 		if (l->bad_verdicts)

@@ -2,9 +2,11 @@
 /* sluice listener: what only a TCP listener has, its framing, limits and times. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf.h"
 #include "cli.h"
 #include "listener_tcp.h"
 
@@ -87,12 +89,43 @@ TIME(message_ns, MESSAGE_NS)
 TIME(send_ns, SEND_NS)
 TIME(keepalive_ns, KEEPALIVE_NS)
 
+/* The word behind "framing bpf": a program that comes with Sluice, or a file, by its full name from here on. */
+static int parse_framer(struct cli *c, struct args *a, struct listener *l)
+{
+	char path[PATH_MAX];
+	const char *word;
+	int ret = args_need(c, a, "a program: memcached, resp, or an object file", &word);
+
+	if (ret)
+		return ret;
+	if (bpf_is_file(word)) {
+		if (!realpath(word, path))
+			return fail(c, -errno, "cannot open %s: %s", word, strerror(errno));
+		word = path;
+	}
+	if (!*word || strlen(word) > SLUICE_FRAMER_NAME_MAX || strpbrk(word, "\"'\\\n"))
+		return fail_usage(c, "\"%s\" cannot stand in a configuration: up to %u bytes, no quotes or backslashes",
+				  word, SLUICE_FRAMER_NAME_MAX);
+	l->given |= GIVEN(SLUICE_A_LISTENER_FRAMER_NAME);
+	return blob_set(&l->framer_name, word, strlen(word)) ? fail_memory(c) : 0;
+}
+
 int listener_parse_framing(struct cli *c, struct args *a, void *obj)
 {
 	struct listener *l = obj;
+	int ret = args_enum(c, a, "framing", framing_names, &l->framing);
 
 	l->given |= GIVEN(SLUICE_A_LISTENER_FRAMING);
-	return args_enum(c, a, "framing", framing_names, &l->framing);
+	return ret || l->framing != SLUICE_FRAMING_BPF ? ret : parse_framer(c, a, l);
+}
+
+/* Of a listener that there is: another program, the rest of its framing is fixed. */
+int listener_parse_framer(struct cli *c, struct args *a, void *obj)
+{
+	if (!args_take(a, "bpf"))
+		return fail_usage(c, "a framing cannot change, only the program of framing bpf: delete the listener and add it"
+				  " again");
+	return parse_framer(c, a, obj);
 }
 
 int listener_parse_frame_delim(struct cli *c, struct args *a, void *obj)
@@ -183,6 +216,10 @@ static void print_framing(FILE *f, const struct listener *l)
 	char buf[32];
 
 	fprintf(f, " framing %s", name_of(framing_names, l->framing));
+	if (l->framer_name.len) {
+		fprintf(f, " ");
+		print_word(f, (const char *)l->framer_name.data);
+	}
 	if (l->framing == SLUICE_FRAMING_LENGTH) {
 		if (l->frame_offset)
 			fprintf(f, " offset %u", l->frame_offset);

@@ -6,6 +6,7 @@
 #include "cli.h"
 
 int listener_parse_framing(struct cli *c, struct args *a, void *obj);
+int listener_parse_framer(struct cli *c, struct args *a, void *obj);
 int listener_parse_frame_offset(struct cli *c, struct args *a, void *obj);
 int listener_parse_frame_width(struct cli *c, struct args *a, void *obj);
 int listener_parse_frame_little(struct cli *c, struct args *a, void *obj);
@@ -25,7 +26,7 @@ int listener_parse_send_ns(struct cli *c, struct args *a, void *obj);
 int listener_parse_keepalive_ns(struct cli *c, struct args *a, void *obj);
 
 #define LISTENER_TCP_OPTIONS										\
-	{ "framing", "length|line|memcached|resp", "tcp: how messages are cut", listener_parse_framing },		\
+	{ "framing", "length|line|memcached|resp|bpf PROGRAM", "tcp: how messages are cut", listener_parse_framing },	\
 	{ "offset", "N", "length: the field's place (0)", listener_parse_frame_offset },		\
 	{ "width", "1|2|4|8", "length: its bytes (4)", listener_parse_frame_width },			\
 	{ "little", NULL, "length: least significant byte first", listener_parse_frame_little },		\

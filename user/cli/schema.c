@@ -7,7 +7,7 @@
 #include "schema.h"
 
 static const char *const transport_names[] = { "udp", "tcp", NULL };
-const char *const framing_names[] = { "datagram", "length", "line", "memcached", "resp", NULL };
+const char *const framing_names[] = { "datagram", "length", "line", "memcached", "resp", "bpf", NULL };
 const char *const conn_state_names[] = { "open", "paused", "held", "closing", "passing", NULL };
 const char *const action_names[] = { "group", "reject", "drop", "pass", "cancel", NULL };
 const char *const unit_names[] = { "ns", "us", "ms", "s", NULL };
@@ -136,6 +136,9 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_CLASSIFIER_FD] = A(listener, classifier_fd, "classifier-fd", T_U32, 0),
 	[SLUICE_A_LISTENER_CLASSIFIER_ID] = A(listener, classifier_id, "classifier-id", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_BAD_VERDICTS] = A(listener, bad_verdicts, "bad-verdicts", T_U64, F_OUT),
+	[SLUICE_A_LISTENER_FRAMER_FD] = A(listener, framer_fd, "framer-fd", T_U32, 0),
+	[SLUICE_A_LISTENER_FRAMER_NAME] = A(listener, framer_name, "framer-name", T_BLOB, 0),
+	[SLUICE_A_LISTENER_FRAMER_ID] = A(listener, framer_id, "framer-id", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_PAD] = A_PAD,
 	[SLUICE_A_LISTENER_HANDED] = A(listener, handed, "handed", T_FLAG, 0),
 };

@@ -123,7 +123,8 @@ struct listener {
 	uint32_t pipeline, send_limit, conns;
 	bool frame_little, frame_whole, unordered, reuseport;
 	uint64_t idle_ns, message_ns, send_ns, keepalive_ns;
-	struct blob conn_counts;
+	struct blob conn_counts, framer_name;
+	uint32_t framer_fd, framer_id;
 };
 
 struct conn {

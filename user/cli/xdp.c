@@ -20,6 +20,7 @@
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
+#include "bpf.h"
 #include "bpf/sluice_xdp.skel.h"
 #include "xdp.h"
 
@@ -295,7 +296,26 @@ static int put_again(struct cli *c, const struct listener *l)
 	return ret;
 }
 
-/* Add, change or delete a listener, and see to what it needs on its device. */
+/* Send it with the program that it names, loaded for as long as the kernel takes to hold it. */
+static int send_with_framer(struct cli *c, uint8_t cmd, struct listener *l)
+{
+	struct bpf_object *obj = NULL;
+	int ret;
+
+	if (!is_given(l, SLUICE_A_LISTENER_FRAMER_NAME) || is_given(l, SLUICE_A_LISTENER_FRAMER_FD) || c->dump)
+		return kernel_do(c, cmd, l, NULL);
+	ret = bpf_load_named(c, (const char *)l->framer_name.data, &obj);
+	if (ret < 0)
+		return ret;
+	l->framer_fd = ret;
+	l->given |= GIVEN(SLUICE_A_LISTENER_FRAMER_FD);
+	ret = kernel_do(c, cmd, l, NULL);
+	l->given &= ~GIVEN(SLUICE_A_LISTENER_FRAMER_FD);
+	bpf_object__close(obj);
+	return ret;
+}
+
+/* Add, change or delete a listener, and see to what it needs on its device and of programs. */
 int listener_send(struct cli *c, uint8_t cmd, struct listener *l)
 {
 	struct listener name = { .given = GIVEN(SLUICE_A_LISTENER_NAME) };
@@ -305,7 +325,7 @@ int listener_send(struct cli *c, uint8_t cmd, struct listener *l)
 	strcpy(name.name, l->name);
 	if (cmd == SLUICE_CMD_LISTENER_DEL)
 		return del(c, &name);
-	ret = kernel_do(c, cmd, l, NULL);
+	ret = send_with_framer(c, cmd, l);
 	if (!ret && cmd == SLUICE_CMD_LISTENER_SET && !c->dump)
 		return put_again(c, &name);
 	if (ret || cmd != SLUICE_CMD_LISTENER_NEW || !l->xdp || c->dump)

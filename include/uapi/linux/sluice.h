@@ -115,6 +115,7 @@ enum sluice_framing {
 	/* memcached's text and meta commands with their data blocks */
 	SLUICE_FRAMING_MEMCACHED,
 	SLUICE_FRAMING_RESP,		/* Redis: arrays of bulk strings, and inline commands */
+	SLUICE_FRAMING_BPF,		/* a program tells: FRAMER_FD, see linux/sluice_bpf.h */
 	__SLUICE_FRAMING_MAX
 };
 
@@ -219,6 +220,7 @@ enum sluice_event {
 };
 
 #define SLUICE_CLASSIFIER_NONE 0xffffffffU
+#define SLUICE_FRAMER_NAME_MAX 255	/* bytes of FRAMER_NAME */
 
 /* attribute set "listener" */
 enum {
@@ -287,6 +289,11 @@ enum {
 	SLUICE_A_LISTENER_CLASSIFIER_FD,
 	SLUICE_A_LISTENER_CLASSIFIER_ID,	/* u32, out: number of the program in the kernel */
 	SLUICE_A_LISTENER_BAD_VERDICTS,	/* u64, out: impossible ones, left to the rules */
+	/* u32, in: FRAMING_BPF: fd of the caller's socket-filter program that cuts the messages */
+	SLUICE_A_LISTENER_FRAMER_FD,
+	/* string, with FRAMER_FD: what the caller calls it, up to 255 bytes, to be told again */
+	SLUICE_A_LISTENER_FRAMER_NAME,
+	SLUICE_A_LISTENER_FRAMER_ID,	/* u32, out: number of the program in the kernel */
 	SLUICE_A_LISTENER_PAD,
 	/* flag, TCP: no socket, in place of ADDR and PORT; takes what CONN_NEW hands over */
 	SLUICE_A_LISTENER_HANDED,

@@ -29,9 +29,9 @@ enum sluice_xdp_pass {
 
 /*
  * What a program says of a message, in front of the listener's rules: a classifier, that is a BPF
- * program of type socket filter set on a UDP listener, by its return value (its context's data
- * begin at the message), an XDP program by sluice_xdp_opts.verdict. Group, class and deadline are
- * those of the rule that it names.
+ * program of type socket filter set on a UDP or TCP listener, by its return value (its context's
+ * data begin at the message), an XDP program by sluice_xdp_opts.verdict. Group, class and deadline
+ * are those of the rule that it names.
  */
 /* number of the rule that applies; 0: the rules decide */
 #define SLUICE_VERDICT_RULE	0x00ffffffU
@@ -41,6 +41,30 @@ enum sluice_xdp_pass {
 /* the hash of the steering key is given: by a classifier in cb[0], else in sluice_xdp_opts.key */
 #define SLUICE_VERDICT_KEY	0x08000000U
 #define SLUICE_VERDICT_ALL	0x0fffffffU	/* a verdict with another bit is impossible */
+
+/*
+ * A framer, that is a BPF program of type socket filter set on a TCP listener, says where the
+ * messages of a stream end. It is run when bytes of a message have come that it has not seen, until
+ * it tells the length. Of its context:
+ *
+ *	cb[0]	how many of the message's first bytes it is done with: its data begin behind
+ *		them. 0 for a new message; what it leaves there counts if it returns 0. More than
+ *		have come: it is run when bytes behind them are there.
+ *	cb[1]..cb[4]	its own: 0 for a new message, then what it left there
+ *	mark	the longest message that the listener takes
+ *	len	bytes to look at, at least one. Up to SLUICE_FRAMER_FIRST; if that does not do,
+ *		more of what is there, up to SLUICE_FRAMER_WINDOW.
+ *
+ * It looks at all that it is shown: with the same bytes it is not run again. It returns the length
+ * of the message, counted from its first byte, as early as it can tell; 0 if it takes more bytes to
+ * tell; -EMSGSIZE if the message is too long; another negative number if no message begins like
+ * this. The connection then ends, counted as "oversize" or "broken", as it does if the length or
+ * cb[0] is more than mark, or less than what the program was done with, or if it is not done with
+ * half of a whole window while more is there. Bytes that it is not done with are shown again with
+ * those that follow: a run costs what a window costs at the most.
+ */
+#define SLUICE_FRAMER_FIRST	256
+#define SLUICE_FRAMER_WINDOW	16384
 
 /* Second argument of sluice_xdp_request(). */
 struct sluice_xdp_opts {
