@@ -671,12 +671,20 @@ bool sluice_req_orphan(const struct sluice_req *req)
 
 int sluice_conn_init(void)
 {
+	int err = sluice_chunks_init();
+
+	if (err)
+		return err;
 	flow_seed = get_random_u32();
 	sluice_conn_wq = alloc_workqueue("sluice", WQ_UNBOUND, 0);
-	return sluice_conn_wq ? 0 : -ENOMEM;
+	if (sluice_conn_wq)
+		return 0;
+	sluice_chunks_fini();
+	return -ENOMEM;
 }
 
 void sluice_conn_fini(void)
 {
 	destroy_workqueue(sluice_conn_wq);
+	sluice_chunks_fini();
 }

@@ -78,7 +78,7 @@ int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len)
  */
 static int feed(struct sluice_conn *c, u32 at, u32 avail)
 {
-	u8 piece[PIECE];
+	u8 piece[PIECE] sluice_uninit;
 	struct cursor cur;
 	int ret = 0;
 	u32 n;
@@ -496,7 +496,7 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more, u32 *passed)
 			if (held(c))
 				return done;
 		}
-		if (!c->need) {
+		if (!c->need && (avail != done || c->head_len)) {
 			ret = feed(c, done, avail - done);
 			if (unlikely(ret < 0)) {
 				fault(c, ret, GFP_KERNEL);
@@ -574,7 +574,7 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 {
 	struct sock *sk = c->sk;
 	u32 done, passed = 0;
-	u64 now;
+	u64 now = 0;
 
 	if (unlikely(c->owner) && c->owner->passing)
 		return;
@@ -582,8 +582,8 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 		return;
 	c->reading = true;
 	done = read_some(c, gfp, &c->more, &passed);
-	now = sluice_now();
 	if (done) {
+		now = sluice_now();
 		c->received_bytes += done;
 		WRITE_ONCE(c->active, now);
 		tcp_read_done(sk, done);
@@ -591,7 +591,7 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 	if (c->more || !(tcp_inq(sk) || c->head_len))
 		WRITE_ONCE(c->message_since, 0);
 	else if (done || !c->message_since)
-		WRITE_ONCE(c->message_since, now);
+		WRITE_ONCE(c->message_since, now ?: sluice_now());
 	if (unlikely(!c->more && tcp_inq(sk) && full(sk)))
 		stash(c, gfp);
 	c->reading = false;

@@ -28,10 +28,41 @@ struct parked {
 	bool cut;  /* it has ended without a whole reply */
 };
 
+static struct kmem_cache *small_chunks, *large_chunks;
+
+/* Kernels that clear what is allocated leave alone what somebody constructs. */
+static void construct(void *chunk)
+{
+}
+
+static struct kmem_cache *cache_create(const char *name, u32 size)
+{
+	return kmem_cache_create(name, size, 0, 0, construct);
+}
+
+/* Return: 0 or -ENOMEM. */
+int sluice_chunks_init(void)
+{
+	small_chunks = cache_create("sluice_small_chunks", CHUNK_SMALL);
+	large_chunks = cache_create("sluice_large_chunks", CHUNK);
+	if (small_chunks && large_chunks)
+		return 0;
+	sluice_chunks_fini();
+	return -ENOMEM;
+}
+
+/* No connection is left. */
+void sluice_chunks_fini(void)
+{
+	kmem_cache_destroy(small_chunks);
+	kmem_cache_destroy(large_chunks);
+}
+
 static struct chunk *chunk_create(u32 len, bool more)
 {
 	u32 size = !more && len + sizeof(struct chunk) <= CHUNK_SMALL ? CHUNK_SMALL : CHUNK;
-	struct chunk *k = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	struct chunk *k = kmem_cache_alloc(size == CHUNK ? large_chunks : small_chunks,
+					   GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!k)
 		return NULL;
@@ -45,12 +76,17 @@ static u32 chunk_size(const struct chunk *k)
 	return sizeof(*k) + k->room;
 }
 
+static void chunk_free(struct chunk *k)
+{
+	kmem_cache_free(chunk_size(k) == CHUNK ? large_chunks : small_chunks, k);
+}
+
 static void chunks_free(struct list_head *chunks)
 {
 	struct chunk *k, *next;
 
 	list_for_each_entry_safe(k, next, chunks, node)
-		kfree(k);
+		chunk_free(k);
 	INIT_LIST_HEAD(chunks);
 }
 
@@ -328,7 +364,7 @@ static void consume(struct sluice_conn *c, u32 n)
 		c->sent -= k->len;
 		freed += chunk_size(k);
 		list_del(&k->node);
-		kfree(k);
+		chunk_free(k);
 	}
 	spin_lock_bh(&c->lock);
 	c->queued -= n;
@@ -341,7 +377,7 @@ static int send_some(struct sluice_conn *c)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	u32 skip = c->sent, bytes = 0, n = 0;
-	struct kvec vec[VECTORS];
+	struct kvec vec[VECTORS] sluice_uninit;
 	struct chunk *k;
 	int ret;
 

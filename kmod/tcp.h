@@ -226,6 +226,8 @@ int sluice_framer_fill(struct sk_buff *msg, const struct sluice_tcp *tcp);
 int sluice_framer_feed(struct sluice_conn *c, u32 at, u32 avail);
 
 /* conn_tx.c */
+int sluice_chunks_init(void);
+void sluice_chunks_fini(void);
 void sluice_conn_send(struct sluice_conn *c);
 void sluice_conn_drop_replies(struct sluice_conn *c);
 
