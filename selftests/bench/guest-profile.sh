@@ -4,6 +4,15 @@
 set -e
 . /bench-net.sh
 case $SERVER in
+tcp-*)
+	modprobe sch_plug
+	sluice group add echo steer hash backlog 0
+	[ "$SERVER" != tcp-sluice ] || sluice listener add bench tcp 10.9.0.1:7000 framing length default group echo
+	# shellcheck disable=SC2086
+	MARK=1 cost-tcp "${SERVER#tcp-}" "${SERVER#tcp-}" "$ROUNDS" "$SIZE" ${SHAPE%/*} ${SHAPE#*/}
+	grep -v ' [aA] ' /proc/kallsyms | cut -d' ' -f1,3-
+	exit 0
+	;;
 sluice-xdp)
 	ip netns exec bench ethtool -K v1 gro on
 	ip netns exec bench cost drop v1
