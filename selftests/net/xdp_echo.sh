@@ -21,6 +21,18 @@ sl group add g steer hash
 # in the namespace srv, with the machine's own bpf file system
 host_srv() { nsenter --net=/run/netns/srv "$@"; }
 
+# same_peer MESSAGE...: datagrams from one port to v4's
+same_peer() {
+	cli python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for m in sys.argv[1:]:
+	s.sendto(m.encode(), ("10.7.0.1", 7000))' "$@"
+}
+
+# ended_so: how many were cancelled by their peer, did so, tried so, and were repetitions
+ended_so() { echo "$(outcome cancelled_peer) $(outcome done_cancel) $(outcome done_cancel_missed) $(outcome done_retry)"; }
+are() { [ "$(ended_so)" = "$1" ]; }
+
 # xdp_sent: frames that the server's driver was given to send
 xdp_sent() { srv ethtool -S s0 | sed -n 's/.*tx_queue_0_xdp_xmit: //p'; }
 
@@ -50,6 +62,15 @@ echoes() { # MODE
 	srv_probe=$(probe 10.7.0.1 7000 late1 1 200)
 	check "$1: a deadline that the message carries has passed when it is taken" \
 		[ "$srv_probe $(outcome expired_ring)" = "0 replies 1" ]
+	sl group add later no-consumer hold 1h
+	sl rule add v4 2 text 0 job group later request-id 4/4 once
+	sl rule add v4 3 text 0 stop cancel request-id 5/4
+	same_peer "job 0001" "job 0001" "job 0002" "stop 0001" "stop 0001"
+	check "$1: a repetition is answered once, what waits is cancelled by its peer" until_true 20 are "1 1 1 1"
+	check "$1: the other one waits" sh -c "ip netns exec srv sluice cancel group later | grep -q 1"
+	sl rule del v4 2
+	sl rule del v4 3
+	sl group del later
 	check "$1: all answered by the ledger" [ "$(outcome answered)" -eq $((155 + ${vlan:-0})) ]
 	check "$1: ledger closed" sl check
 	check "$1: most left by the driver" [ $(($(xdp_sent) - before)) -gt 140 ]
