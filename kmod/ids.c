@@ -115,10 +115,8 @@ static struct sluice_id *create(struct sluice_ids *ids)
 
 	if (atomic_inc_return(&ids->n) <= SLUICE_IDS_MAX)
 		t = kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
-	if (unlikely(!t)) {
+	if (unlikely(!t))
 		atomic_dec(&ids->n);
-		atomic64_inc(&ids->untracked);
-	}
 	return t;
 }
 
@@ -150,14 +148,18 @@ bool sluice_ids_enter(const struct sluice_verdict_to *to, const struct sluice_ms
 	bool again;
 	u32 hash;
 
-	if (!read_key(&to->id, msg, req, &key))
+	if (!read_key(&to->id, msg, req, &key)) {
+		atomic64_inc(&ids->untracked);
 		return true;
+	}
 	hash = hash_key(ids, &key);
 	b = bucket(ids, hash);
 	t = create(ids);
 	spin_lock(&b->lock);
 	old = find(b, &key, hash);
 	again = to->once && old && !old->cancelled;
+	if (unlikely(!again && (!t || (old && !old->cancelled))))
+		atomic64_inc(&ids->untracked);
 	if (likely(t && !again)) {
 		if (old)
 			hlist_del_init(&old->node);

@@ -56,7 +56,7 @@ struct sluice_id_bucket {
 struct sluice_ids {
 	u32 seed;
 	atomic_t n;
-	atomic64_t untracked; /* requests without: too many, or no memory */
+	atomic64_t untracked; /* requests that cannot be found: SLUICE_A_LISTENER_UNTRACKED */
 	struct sluice_id_bucket bucket[SLUICE_IDS_BUCKETS];
 };
 

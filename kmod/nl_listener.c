@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Netlink commands on listeners and their rules. */
+#include "ids.h"
 #include "nl.h"
 #include "xdp.h"
 
@@ -108,6 +109,15 @@ static int classifier_fill(struct sk_buff *msg, const struct sluice_listener *l)
 	return nla_put_u64_64bit(msg, SLUICE_A_LISTENER_BAD_VERDICTS, bad, SLUICE_A_LISTENER_PAD);
 }
 
+static int ids_fill(struct sk_buff *msg, const struct sluice_listener *l)
+{
+	lockdep_assert_held(&sluice_mutex);
+	if (!l->ids)
+		return 0;
+	return nla_put_u64_64bit(msg, SLUICE_A_LISTENER_UNTRACKED,
+				 atomic64_read(&l->ids->untracked), SLUICE_A_LISTENER_PAD);
+}
+
 static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 {
 	const struct sluice_listener_conf *c =
@@ -129,6 +139,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
 	    (l->xdp && xdp_fill(msg, l)) ||
 	    classifier_fill(msg, l) ||
+	    ids_fill(msg, l) ||
 	    (READ_ONCE(l->closed) && nla_put_flag(msg, SLUICE_A_LISTENER_CLOSED)) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_ACTION, c->to.action) ||
 	    (c->group && nla_put_string(msg, SLUICE_A_LISTENER_GROUP, c->group->name)) ||

@@ -189,6 +189,7 @@ TEST_F(cancel, an_id_may_be_used_again)
 	EXPECT_TRUE(hears(self->c, "qAAAA3"));
 	EXPECT_EQ(0U, ring_pending(&self->r));
 	EXPECT_TRUE(silent(self->c));
+	EXPECT_EQ(0, run("sluice listener show l | grep -q '# 1 requests could not be found'"));
 }
 
 TEST_F(cancel, retries_are_answered_once)
@@ -231,6 +232,7 @@ TEST_F(cancel, retries_are_answered_once)
 	SAY(self->c, "qDD");
 	SERVES("qDD");
 	SERVES("qDD");
+	EXPECT_EQ(0, run("sluice -j listener show l | tr -d ' \n' | grep -q '\"untracked\":2[,}]'"));
 }
 
 static int dial(void)

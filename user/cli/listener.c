@@ -348,6 +348,9 @@ static int show_listeners(struct cli *c, const struct objects *o)
 			printf("\t# classifier: BPF program %u\n", l->classifier_id);
 		if (l->bad_verdicts)
 			printf("\t# programs gave %llu impossible verdicts\n", (unsigned long long)l->bad_verdicts);
+		if (l->untracked)
+			printf("\t# %llu requests could not be found by their ids: see sluice-rule(8), request-id\n",
+			       (unsigned long long)l->untracked);
 		if (l->xdp)
 			print_xdp(l);
 	}

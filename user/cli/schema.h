@@ -117,7 +117,7 @@ struct listener {
 	char group[NAME_LEN];
 	struct blob reject_data, xdp_passed;
 	uint32_t reject_copy, generation, rules, classifier_fd, classifier_id;
-	uint64_t bad_verdicts;
+	uint64_t bad_verdicts, untracked;
 	/* TCP */
 	uint32_t frame_offset, frame_width, frame_delim, message_max, backlog, max_conns, max_per_source;
 	uint32_t pipeline, send_limit, conns;

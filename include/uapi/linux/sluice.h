@@ -297,6 +297,11 @@ enum {
 	SLUICE_A_LISTENER_PAD,
 	/* flag, TCP: no socket, in place of ADDR and PORT; takes what CONN_NEW hands over */
 	SLUICE_A_LISTENER_HANDED,
+	/*
+	 * u64, out: requests of rules with ID that cannot be found by it: too short, too many at
+	 * once, or a later outstanding one has the same; served all the same
+	 */
+	SLUICE_A_LISTENER_UNTRACKED,
 	__SLUICE_A_LISTENER_MAX
 };
 #define SLUICE_A_LISTENER_MAX (__SLUICE_A_LISTENER_MAX - 1)
