@@ -244,8 +244,8 @@ static int offer(struct sluice_conn *c, struct sluice_group *g, const struct slu
 		sluice_req_reject(own, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 		return 0;
 	}
-	if (unlikely(own->tag))
-		sluice_ids_leave(own);
+	if (unlikely(to->id.len))
+		sluice_ids_retreat(own);
 	if (err == -ENOENT && !must_wait(c, req))
 		sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
 	else if (err == -ENOENT)

@@ -392,7 +392,8 @@ static int send_some(struct sluice_conn *c)
 		skip = 0;
 	}
 	WRITE_ONCE(c->in_send, true);
-	ret = kernel_sendmsg_locked(c->sk, &msg, vec, n, bytes);
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, vec, n, bytes);
+	ret = tcp_sendmsg_locked(c->sk, &msg, bytes);
 	WRITE_ONCE(c->in_send, false);
 	return ret;
 }

@@ -202,6 +202,20 @@ bool sluice_ids_leave(struct sluice_req *req)
 }
 
 /**
+ * sluice_ids_retreat() - a request whose rule has an id field was not taken
+ * @req: request in no list
+ *
+ * Context: section.
+ */
+void sluice_ids_retreat(struct sluice_req *req)
+{
+	if (req->tag)
+		sluice_ids_leave(req);
+	else
+		atomic64_dec(&ids_of(req)->untracked);
+}
+
+/**
  * __sluice_ids_place() - a request with an id is put somewhere
  * @req: request
  * @place: kind of place, whose lock is held; into a backlog it goes after this

@@ -70,6 +70,7 @@ bool sluice_ids_cancel(const struct sluice_verdict_to *to, const struct sluice_m
 		       const struct sluice_req *by);
 bool __sluice_ids_place(struct sluice_req *req, enum sluice_id_place place, void *where, u32 slot);
 bool sluice_ids_leave(struct sluice_req *req);
+void sluice_ids_retreat(struct sluice_req *req);
 
 /* Has somebody cancelled it while a section had it? */
 static inline bool sluice_ids_cancelled(const struct sluice_req *req)

@@ -234,6 +234,24 @@ static int check_udp(struct nlattr **tb, struct netlink_ext_ack *extack)
 	return 0;
 }
 
+/**
+ * sluice_may_adopt() - may the calling process have a socket of its own adopted?
+ * @extack: is told why not
+ *
+ * While its owner reads or writes a socket, from memory that may be as slow as the owner likes, the
+ * socket is locked, and changes to any configuration wait. Who is root of a user namespace only
+ * shall not do that to the machine.
+ *
+ * Return: 0 or -EPERM.
+ */
+int sluice_may_adopt(struct netlink_ext_ack *extack)
+{
+	if (capable(CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG(extack, "adopting takes CAP_NET_ADMIN in the initial user namespace");
+	return -EPERM;
+}
+
 static int open_tcp(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack)
 {
 	if (tb[SLUICE_A_LISTENER_XDP]) {
@@ -250,6 +268,11 @@ static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 	struct nlattr *transport = tb[SLUICE_A_LISTENER_TRANSPORT];
 	int err;
 
+	if (tb[SLUICE_A_LISTENER_SOCKET_FD]) {
+		err = sluice_may_adopt(extack);
+		if (err)
+			return err;
+	}
 	if (transport && nla_get_u32(transport) == SLUICE_TRANSPORT_TCP)
 		return open_tcp(l, tb, extack);
 	err = check_udp(tb, extack);

@@ -183,6 +183,9 @@ int sluice_nl_conn_new(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "a listener and the fd of a socket are needed");
 		return -EINVAL;
 	}
+	err = sluice_may_adopt(info->extack);
+	if (err)
+		return err;
 	mutex_lock(&sluice_mutex);
 	l = sluice_listener_find(sluice_nl_net(info), nla_data(name));
 	if (!l) {

@@ -593,6 +593,7 @@ static inline u64 sluice_deadline(const struct sluice_verdict_to *to, const stru
 
 /* listener.c */
 struct sluice_listener *sluice_listener_find(struct sluice_net *sn, const char *name);
+int sluice_may_adopt(struct netlink_ext_ack *extack);
 struct sluice_listener *sluice_listener_create(struct sluice_net *sn, struct nlattr **tb,
 					       struct netlink_ext_ack *extack);
 int sluice_listener_configure(struct sluice_listener *l, struct nlattr **tb,

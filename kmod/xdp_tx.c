@@ -312,8 +312,7 @@ static int xmit(struct sluice_req *req, struct net_device *dev, const void *data
 	f->metasize = 0;
 	f->flags = 0;
 	f->dev_rx = NULL;
-	f->mem.type = MEM_TYPE_PAGE_SHARED;
-	f->mem.id = 0;
+	sluice_xdp_frame_shared(f);
 	if (!ring) {
 		batch_add(dev, f, NULL, NULL);
 		sluice_xdp_flush();

@@ -165,7 +165,7 @@ static struct neighbour *neighbour_of(const struct dst_entry *dst, const struct 
 	if (p->v6) {
 		addr = p->a6.daddr;
 		hop = rt6_nexthop((const struct rt6_info *)dst, &addr);
-		return __ipv6_neigh_lookup_noref_stub(dev, hop);
+		return sluice_neighbour_v6(dev, hop);
 	}
 	rt = container_of(dst, struct rtable, dst);
 	if (rt->rt_gw_family == AF_INET6)

@@ -15,7 +15,9 @@
 #include <linux/shmem_fs.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
+#include <net/ndisc.h>
 #include <net/sock.h>
+#include <net/xdp.h>
 
 /*
  * struct netdev_rx_queue: 49e47a5b6145 ("net: move struct netdev_rx_queue out of netdevice.h"),
@@ -149,6 +151,28 @@ static inline int sluice_mmap_file(struct file *file, struct vm_area_struct *vma
 	return vfs_mmap(file, vma);
 #else
 	return call_mmap(file, vma);
+#endif
+}
+
+/* Its memory is that of pages. mem_type: "xdp: get rid of xdp_frame::mem.id", 6.14 */
+static inline void sluice_xdp_frame_shared(struct xdp_frame *f)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	f->mem_type = MEM_TYPE_PAGE_SHARED;
+#else
+	f->mem.type = MEM_TYPE_PAGE_SHARED;
+	f->mem.id = 0;
+#endif
+}
+
+/* ipv6_stub went away when IPv6 could be no module any more. Context: RCU, no bottom halves. */
+static inline struct neighbour *sluice_neighbour_v6(struct net_device *dev,
+						    const struct in6_addr *hop)
+{
+#if IS_BUILTIN(CONFIG_IPV6)
+	return __ipv6_neigh_lookup_noref(dev, hop);
+#else
+	return __ipv6_neigh_lookup_noref_stub(dev, hop);
 #endif
 }
 

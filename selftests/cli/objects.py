@@ -228,6 +228,34 @@ def unprivileged():
 	check(r.status == 2 and "CAP_NET_ADMIN" in r.err, "as nobody: check says that it could not look", r)
 
 
+ADOPT = """
+import os, socket, subprocess, sys
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+def sluice(*words, fd=None):
+	r = subprocess.run(("sluice",) + words, pass_fds=() if fd is None else (fd,), capture_output=True, text=True)
+	print(r.returncode, r.stderr.strip())
+sluice("group", "add", "mine")
+sluice("listener", "add", "h", "tcp", "handed", "framing", "line", "default", "group", "mine")
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.1", 7000))
+sluice("listener", "add", "u", "udp", "fd", str(u.fileno()), fd=u.fileno())
+t = socket.create_server(("127.0.0.1", 7000))
+c = socket.create_connection(("127.0.0.1", 7000))
+sluice("conn", "adopt", "h", "fd", str(c.fileno()), fd=c.fileno())
+sluice("listener", "add", "t", "tcp", "fd", str(t.fileno()), "framing", "line", fd=t.fileno())
+"""
+
+
+def adopting():
+	"""Who adopts a socket could stop the machine's configuration: it takes more than root of a user namespace."""
+	r = run("unshare", "--net", "python3", "-c", ADOPT)
+	equal(r.out.split(), ["0"] * 5, "root adopts sockets of each kind")
+	lines = run("unshare", "--user", "--map-root-user", "--net", "python3", "-c", ADOPT).out.splitlines()
+	equal(lines[:2], ["0 ", "0 "], "root of a user namespace configures what is its own")
+	check(len(lines) == 5 and all(x.startswith("1 ") and "in the initial user namespace" in x for x in lines[2:]),
+	      "but adopts none", lines)
+
+
 def namespaces():
 	equal(run("sluice", "-j", "listener", "show").json(), [], "another namespace has nothing of this one")
 
@@ -240,6 +268,7 @@ def main():
 	draining()
 	completion()
 	unprivileged()
+	adopting()
 	namespaces()
 	done_by("listener del l")
 	done_by("listener del any")

@@ -55,7 +55,8 @@
  *				reject reply
  *	CONN_NEW	do	LISTENER, SOCKET_FD: a connected TCP socket of the caller's becomes
  *				a connection of a TCP listener. EBUSY something else has it, or the
- *				listener's limits are reached
+ *				listener's limits are reached; EPERM, as for LISTENER_NEW with
+ *				SOCKET_FD: no CAP_NET_ADMIN in the initial user namespace
  */
 
 #define SLUICE_GENL_NAME	"sluice"
