@@ -8,6 +8,8 @@
 #include <bpf/bpf_helpers.h>
 #include <linux/sluice_bpf.h>
 
+#include "bounded.h"
+
 #define BINARY	0x80 /* first byte of a request of the binary protocol */
 #define CHUNK	64   /* bytes that are fetched at once */
 #define NO_NUMBER 0xff
@@ -31,16 +33,6 @@ struct word {
 	__u8 chars;  /* of the word so far */
 	__u8 number; /* the length is there and is one */
 };
-
-/* @n, which is not 0, or @max, a power of two; said so that the verifier of 6.1 sees it. */
-static __always_inline __u32 bounded(__u32 n, __u32 max)
-{
-	if (n > max)
-		n = max;
-	n--;
-	barrier_var(n);
-	return (n & (max - 1)) + 1;
-}
 
 struct line {
 	struct __sk_buff *skb;

@@ -9,6 +9,8 @@
 #include <bpf/bpf_helpers.h>
 #include <linux/sluice_bpf.h>
 
+#include "bounded.h"
+
 #define HEADER	16 /* bytes that are looked at for a header: its first, ten digits, CR, LF */
 #define DIGITS	10
 #define CHUNK	64 /* bytes of an inline command that are fetched at once */
@@ -19,16 +21,6 @@ enum {
 	ITEMS,	/* cb[2] strings are to come, the next one at cb[0] */
 	INLINE, /* up to a newline */
 };
-
-/* @n, which is not 0, or @max, a power of two; said so that the verifier of 6.1 sees it. */
-static __always_inline __u32 bounded(__u32 n, __u32 max)
-{
-	if (n > max)
-		n = max;
-	n--;
-	barrier_var(n);
-	return (n & (max - 1)) + 1;
-}
 
 struct walk {
 	struct __sk_buff *skb;

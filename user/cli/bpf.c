@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf.h"
+#include "installed.h"
 
 #ifndef PROGRAM_DIR
 #define PROGRAM_DIR "/usr/local/lib/sluice/bpf"
@@ -90,27 +91,6 @@ bool bpf_is_file(const char *name)
 	return strchr(name, '/') || (len > 2 && !strcmp(name + len - 2, ".o"));
 }
 
-/* Beside the command first, so that a build tree and an odd prefix work as they are. */
-static void shipped_path(const char *name, char *path, size_t size)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
-	int i;
-
-	if (n > 0) {
-		exe[n] = 0;
-		for (i = 0; i < 2; i++) {
-			slash = strrchr(exe, '/');
-			if (slash)
-				*slash = 0;
-		}
-		if (snprintf(path, size, "%s/lib/sluice/bpf/%s.bpf.o", exe, name) < (int)size && !access(path, R_OK))
-			return;
-	}
-	snprintf(path, size, PROGRAM_DIR "/%s.bpf.o", name);
-}
-
 /* bpf_load() of a file, or of a program that comes with Sluice. */
 int bpf_load_named(struct cli *c, const char *name, struct bpf_object **obj)
 {
@@ -118,7 +98,7 @@ int bpf_load_named(struct cli *c, const char *name, struct bpf_object **obj)
 
 	if (bpf_is_file(name))
 		return bpf_load(c, name, obj);
-	shipped_path(name, path, sizeof(path));
+	installed_path(path, sizeof(path), "sluice/bpf", name, ".bpf.o", PROGRAM_DIR);
 	if (access(path, R_OK))
 		return fail(c, -ENOENT, "no program \"%s\" comes with Sluice (memcached and resp do), and a file is named with"
 			    " a / or .o: no %s", name, path);

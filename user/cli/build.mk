@@ -15,7 +15,7 @@ sluice-ldlibs := -lxdp -lbpf -lmnl -ljson-c
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Werror -I../include/uapi -I/usr/include/$(shell gcc -print-multiarch)
 BPFTOOL ?= /usr/sbin/bpftool
 
-$(OUT)/obj/bpf/%.bpf.o: bpf/%.bpf.c ../include/uapi/linux/sluice_bpf.h
+$(OUT)/obj/bpf/%.bpf.o: bpf/%.bpf.c bpf/bounded.h ../include/uapi/linux/sluice_bpf.h
 	@mkdir -p $(@D)
 	clang $(BPF_CFLAGS) -c -o $@ $<
 

@@ -13,6 +13,7 @@
 
 #include "handlers/handlers.h"
 #include "instance.h"
+#include "installed.h"
 #include "log.h"
 
 #ifndef PLUGIN_DIR
@@ -35,27 +36,6 @@ static int group_error(struct conf_error *err, const struct conf_group *g, const
 }
 
 /* ---- where handlers come from ---- */
-
-/* Beside the program first, so that a build tree and an odd prefix work as they are. */
-static void plugin_path(const char *name, char *path, size_t size)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
-	int i;
-
-	if (n > 0) {
-		exe[n] = 0;
-		for (i = 0; i < 2; i++) {
-			slash = strrchr(exe, '/');
-			if (slash)
-				*slash = 0;
-		}
-		if (snprintf(path, size, "%s/lib/sluice/%s.so", exe, name) < (int)size && !access(path, R_OK))
-			return;
-	}
-	snprintf(path, size, PLUGIN_DIR "/%s.so", name);
-}
 
 static int check_abi(const struct sluice_handler *h, const struct conf_group *g, const char *path,
 		     struct conf_error *err)
@@ -85,7 +65,7 @@ static int load(struct instance *in, const struct conf_group *g, struct conf_err
 	if (strchr(g->handler, '/'))
 		snprintf(path, sizeof(path), "%s", g->handler);
 	else
-		plugin_path(g->handler, path, sizeof(path));
+		installed_path(path, sizeof(path), "sluice", g->handler, ".so", PLUGIN_DIR);
 	in->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!in->object)
 		return group_error(err, g, "handler %s is neither built in (echo, kv, redis) nor a plug-in: %s", g->handler,
