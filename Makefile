@@ -67,7 +67,7 @@ xdp-million: kmod user ## a million requests of a memcached client over XDP, the
 	@GUEST_ENV='SLUICE_REQUESTS=$(or $(N),1000000) SLUICE_TIMEOUT=3000' TIMEOUT=3300 \
 		$(VM)/vm -k $(K) script $(VM)/run-million.sh build/million
 
-lint: ## checkpatch, sparse, shellcheck and codespell, all without findings
+lint: ## checkpatch, sparse, coccinelle, clang-tidy, shellcheck, codespell and others, all without findings
 	@$(VM)/lint
 
 debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak; K=kcsan: KCSAN), ten minutes or more

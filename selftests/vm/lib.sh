@@ -11,7 +11,7 @@ JOBS=${JOBS:-$(nproc)}
 [ "$JOBS" -le 4 ] || JOBS=4
 export TOP VM BUILD CACHE JOBS
 
-KERNELS="6.1 6.1-cloud 6.12 6.12-cloud 6.12-rt next debug kcsan"
+KERNELS="6.1 6.1-cloud 6.12 6.12-cloud 6.12-rt next debug kcsan gcov"
 
 say() {
 	printf '%s\n' "# $*" >&2

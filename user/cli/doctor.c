@@ -140,10 +140,12 @@ static void check_libraries(struct doctor *d)
 
 static void check_kernel(struct doctor *d, enum area area)
 {
-	int major = 0, minor = 0;
-	char text[128];
+	char text[128], *rest;
+	long major, minor = 0;
 
-	sscanf(d->uts.release, "%d.%d", &major, &minor);
+	major = strtol(d->uts.release, &rest, 10);
+	if (*rest == '.')
+		minor = strtol(rest + 1, NULL, 10);
 	if (major < KERNEL_MIN_MAJOR || (major == KERNEL_MIN_MAJOR && minor < KERNEL_MIN_MINOR)) {
 		say(d, area, FAULT, "kernel", d->uts.release, "Sluice needs Linux 6.1 or later: boot one");
 	} else if (major == 6 && (minor == 1 || minor == 12)) {

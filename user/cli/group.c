@@ -340,7 +340,7 @@ static void print_state(FILE *f, const struct group *g)
 	format_size(size, sizeof(size), g->waiting_bytes);
 	fprintf(f, "\t# id %u, %u rings, %u waiting (%s)", g->id, g->rings, g->waiting, size);
 	for (i = 0; i < g->classes.n; i++)
-		fprintf(f, "%s%s", i ? " " : "; classes ", (char *)g->classes.items + i * NAME_LEN);
+		fprintf(f, "%s%s", i ? " " : "; classes ", (char *)g->classes.items + (size_t)i * NAME_LEN);
 	fputc('\n', f);
 }
 

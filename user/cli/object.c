@@ -65,7 +65,7 @@ int blob_set(struct blob *b, const void *data, size_t len)
 /* A new item at the end, zeroed; NULL if there is no memory. Room doubles, so adding stays cheap. */
 void *vec_add(struct vec *v, size_t size)
 {
-	void *items = v->items;
+	void *items;
 
 	if (!(v->n & (v->n - 1))) {
 		items = reallocarray(v->items, v->n ? 2 * (size_t)v->n : 1, size);

@@ -134,7 +134,7 @@ static void say_left(struct cli *c, const struct ring *r, uint64_t left)
 
 static int ring_wait(struct cli *c, uint32_t id, uint64_t timeout)
 {
-	const struct timespec pause = { .tv_nsec = 50 * 1000000 };
+	const struct timespec pause = { .tv_nsec = 50 * 1000000L };
 	uint64_t begun = monotonic_ns(), said = 0, left, now;
 	struct ring r = { .id = id };
 	bool there;

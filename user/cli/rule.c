@@ -40,7 +40,7 @@ static int parse_src(struct cli *c, struct args *a, void *obj)
 	host[slash - word] = 0;
 	if (parse_addr(host, &m->addr))
 		return fail_usage(c, "\"%s\" is no address: 10.0.0.0/8 or 2001:db8::/32", word);
-	bits = 8 * m->addr.len;
+	bits = 8ULL * m->addr.len;
 	if (*slash && parse_u64(slash + 1, bits, &bits))
 		return fail_usage(c, "\"%s\": the prefix is a number from 0 to %u", word, 8 * m->addr.len);
 	m->prefix = bits;

@@ -66,12 +66,13 @@ static bool is_bpffs(const char *path)
 static bool find_bpffs(void)
 {
 	static const char *const places[] = { "/sys/fs/bpf", "/proc/1/root/sys/fs/bpf" };
+	const char *place = getenv("LIBXDP_BPFFS");
 	unsigned int i;
 
 	libbpf_set_print(print_bpf);
 	libxdp_set_print(print_xdp);
-	if (getenv("LIBXDP_BPFFS"))
-		return is_bpffs(getenv("LIBXDP_BPFFS"));
+	if (place)
+		return is_bpffs(place);
 	/* the machine's own first, where it can be seen */
 	for (i = sizeof(places) / sizeof(places[0]); i--;) {
 		if (is_bpffs(places[i])) {

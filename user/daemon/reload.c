@@ -294,7 +294,7 @@ void daemon_reload(struct daemon *d)
 
 	notify_reloading();
 	ret = conf_read(d->path, &conf, &err);
-	for (i = 0; i < conf.ngroups && !ret; i++)
+	for (i = 0; !ret && i < conf.ngroups; i++)
 		ret = instance_check(&conf.groups[i], &err);
 	if (!ret) {
 		c = calloc(conf.ngroups, sizeof(*c));
@@ -303,7 +303,7 @@ void daemon_reload(struct daemon *d)
 			ret = -ENOMEM;
 		}
 	}
-	for (; n < conf.ngroups && !ret; n++) {
+	for (; !ret && n < conf.ngroups; n++) {
 		c[n].cg = &conf.groups[n];
 		c[n].old = daemon_find(d, c[n].cg->name);
 		ret = prepare(d, &conf, &c[n], &err);

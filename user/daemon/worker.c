@@ -99,7 +99,7 @@ bool worker_destroy(struct worker *w, unsigned int wait_ms)
 	if (w->running) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += wait_ms / 1000;
-		until.tv_nsec += wait_ms % 1000 * 1000000;
+		until.tv_nsec += wait_ms % 1000 * 1000000L;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_sec++;
 			until.tv_nsec -= 1000000000;

@@ -199,7 +199,7 @@ static bool take_expiry(struct kv_cmd *cmd, struct arg a, bool ms)
 	if (ms)
 		v = v > 0 ? (v + 999) / 1000 : v;
 	/* The store reads more than 30 days as a date. */
-	if (v > 60 * 60 * 24 * 30) {
+	if (v > 60L * 60 * 24 * 30) {
 		answer(cmd, "-ERR an expiry of more than 30 days is not supported\r\n");
 		return false;
 	}

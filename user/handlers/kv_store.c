@@ -98,7 +98,7 @@ uint32_t kv_expiry(int64_t exptime, uint32_t now)
 		return 0;
 	if (exptime < 0)
 		return 1;
-	if (exptime <= 60 * 60 * 24 * 30)
+	if (exptime <= 60L * 60 * 24 * 30)
 		return now + exptime;
 	/* What 32 bits of seconds cannot say is as good as never. */
 	return exptime > UINT32_MAX ? 0 : exptime;

@@ -25,7 +25,7 @@ static int cpu_of(const char *list, u32 n)
 		count += *p == ',';
 	for (p = list, n %= count; n; p++)
 		n -= *p == ',';
-	return atoi(p);
+	return (int)strtol(p, NULL, 10);
 }
 
 /* As many sockets as we may have, without being asked to. */

@@ -233,14 +233,15 @@ static int parse_prefix(struct options *opt)
 	for (p = opt->prefix; p && *p; p++) {
 		const char *l;
 		u8 byte = (u8)*p;
+		int high, low;
 
 		if (*p == '\\') {
 			p++;
 			l = *p ? strchr(letters, *p) : NULL;
 			if (l) {
 				byte = (u8)bytes[l - letters];
-			} else if (*p == 'x' && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
-				byte = (u8)(hex(p[1]) << 4 | hex(p[2]));
+			} else if (*p == 'x' && (high = hex(p[1])) >= 0 && (low = hex(p[2])) >= 0) {
+				byte = (u8)(high << 4 | low);
 				p += 2;
 			} else {
 				fprintf(stderr, "sluice-load: --prefix: unknown escape; use \\r \\n \\t \\0 \\\\ or "
@@ -349,7 +350,7 @@ int options_parse(struct options *opt, int argc, char **argv)
 	for (i = 0; i < NTABLE; i++) {
 		longs[i].name = table[i].name;
 		longs[i].has_arg = table[i].kind == KIND_FLAG ? no_argument : required_argument;
-		longs[i].val = table[i].letter;
+		longs[i].val = (unsigned char)table[i].letter;
 		if (table[i].letter)
 			shorts[n++] = table[i].letter;
 		if (table[i].letter && table[i].kind != KIND_FLAG)

@@ -23,7 +23,7 @@ static u32 put_head(u8 *buf, char type, u32 n)
 
 static u32 put_word(u8 *buf, const char *word)
 {
-	return (u32)snprintf((char *)buf, 2 * HEAD_MAX, "$%zu\r\n%s\r\n", strlen(word), word);
+	return (u32)snprintf((char *)buf, 2UL * HEAD_MAX, "$%zu\r\n%s\r\n", strlen(word), word);
 }
 
 static u32 put_key(u8 *buf, u32 key)

@@ -40,7 +40,7 @@ void schedule_init(struct schedule *s, const struct options *opt, u32 thread)
 {
 	double gap = (double)NS_PER_S / (double)opt->rate;
 
-	rng_init(&s->rng, opt->seed, 2 * thread);
+	rng_init(&s->rng, opt->seed, 2 * (u64)thread);
 	s->gap = gap * (double)opt->threads;
 	s->poisson = opt->arrival == ARRIVAL_POISSON;
 	s->next = s->poisson ? -log(rng_unit(&s->rng)) * s->gap : gap * thread;
