@@ -526,7 +526,7 @@ void sluice_owner_tell(struct sluice_conn *c, u32 len)
 {
 	struct sluice_owner *o = c->owner;
 
-	c->received_bytes += len;
+	WRITE_ONCE(c->received_bytes, c->received_bytes + len);
 	WRITE_ONCE(o->end, tcp_sk(c->sk)->copied_seq + len);
 	sluice_flag_set(&o->passing); /* P1: end and copied_seq before it */
 	c->saved_data_ready(c->sk);

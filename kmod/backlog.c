@@ -486,7 +486,7 @@ static void sweep_work(struct work_struct *work)
 			     g->name, NULL, atomic_read(&g->waiting));
 	g->overload_told = g->overload_now;
 	sluice_backlog_run(g);
-	if (atomic_read(&g->waiting) || g->overload_told || !list_empty_careful(&g->paused))
+	if (atomic_read(&g->waiting) || g->overload_told || !list_empty(&g->paused))
 		sluice_backlog_arm(g);
 }
 

@@ -23,7 +23,7 @@ void sluice_conn_count(struct sluice_tcp *tcp, enum sluice_conn_count what)
 
 u32 sluice_conn_in_flight(const struct sluice_conn *c)
 {
-	return c->rx_seq - READ_ONCE(c->tx_seq);
+	return READ_ONCE(c->rx_seq) - READ_ONCE(c->tx_seq);
 }
 
 void sluice_conn_get(struct sluice_conn *c)
@@ -292,7 +292,7 @@ static enum sluice_conn_count list_add_conn(struct sluice_tcp *tcp, struct sluic
 	c->id = (u64)tcp->l->id << SLUICE_CONN_ID_BITS |
 		(++tcp->next_id & (BIT_ULL(SLUICE_CONN_ID_BITS) - 1));
 	list_add_tail(&c->node, &tcp->conns);
-	tcp->nconns++;
+	WRITE_ONCE(tcp->nconns, tcp->nconns + 1);
 out:
 	spin_unlock_bh(&tcp->lock);
 	return what;
@@ -410,10 +410,17 @@ enum sluice_conn_count sluice_conn_adopt(struct sluice_tcp *tcp, struct socket *
 	return open(tcp, sock, true);
 }
 
+/* Nothing more is read; it counts as @why when it has ended. The socket lock is held. */
+void sluice_conn_ending(struct sluice_conn *c, enum sluice_conn_count why)
+{
+	WRITE_ONCE(c->why, why);
+	WRITE_ONCE(c->ending, true);
+}
+
 /* The client closed its side and all of its messages were taken. */
 static bool at_end(const struct sluice_conn *c)
 {
-	return (c->sk->sk_shutdown & RCV_SHUTDOWN) && !c->more && !c->paused_on;
+	return (c->sk->sk_shutdown & RCV_SHUTDOWN) && !c->more && !READ_ONCE(c->paused_on);
 }
 
 /*
@@ -429,14 +436,11 @@ static enum sluice_conn_count progress(struct sluice_conn *c)
 	/* the owner has ended its side: there is no way for replies */
 	if (unlikely(c->owner) && sk->sk_shutdown & SEND_SHUTDOWN)
 		return SLUICE_CONN_OWNER;
-	if (!c->ending && at_end(c)) {
-		c->ending = true;
-		c->why = tcp_inq(sk) || c->head_len ? SLUICE_CONN_TRUNCATED : SLUICE_CONN_CLOSED;
-	}
-	if (READ_ONCE(c->cut) && !c->closing) {
-		c->ending = true;
-		c->why = SLUICE_CONN_UNANSWERED;
-	}
+	if (!c->ending && at_end(c))
+		sluice_conn_ending(c, tcp_inq(sk) || c->head_len ? SLUICE_CONN_TRUNCATED :
+							   SLUICE_CONN_CLOSED);
+	if (READ_ONCE(c->cut) && !c->closing)
+		sluice_conn_ending(c, SLUICE_CONN_UNANSWERED);
 	if (!c->ending || c->closing)
 		return SLUICE_CONN_ACCEPTED;
 	WRITE_ONCE(c->attention, true);
@@ -489,10 +493,8 @@ static enum sluice_conn_count heed(struct sluice_conn *c)
 		return why;
 	if (cmpxchg(&c->doomed, why, SLUICE_CONN_ACCEPTED) != why)
 		return READ_ONCE(c->doomed);
-	if (!c->ending) {
-		c->ending = true;
-		c->why = why;
-	}
+	if (!c->ending)
+		sluice_conn_ending(c, why);
 	return SLUICE_CONN_ACCEPTED;
 }
 
@@ -555,7 +557,7 @@ void sluice_conn_release(struct sluice_conn *c, enum sluice_conn_count why)
 		reset(c->sock);
 	spin_lock_bh(&tcp->lock);
 	list_del(&c->node);
-	tcp->nconns--;
+	WRITE_ONCE(tcp->nconns, tcp->nconns - 1);
 	source_put(c->source);
 	spin_unlock_bh(&tcp->lock);
 	if (sluice_conn_in_flight(c) && !READ_ONCE(tcp->closing))

@@ -111,7 +111,7 @@ static void pause(struct sluice_conn *c, struct sluice_group *g)
 	spin_lock_bh(&paused_lock);
 	if (!c->paused_on) {
 		sluice_conn_get(c);
-		c->paused_on = g;
+		WRITE_ONCE(c->paused_on, g);
 		list_add_tail(&c->paused_node, &g->paused);
 	}
 	spin_unlock_bh(&paused_lock);
@@ -314,7 +314,7 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 		};
 
 		req.deadline = sluice_deadline(to, &msg, req.arrival);
-		c->rx_seq++;
+		WRITE_ONCE(c->rx_seq, c->rx_seq + 1);
 		if (to->action == SLUICE_ACTION_GROUP || to->action == SLUICE_ACTION_PASS) {
 			if (to->action == SLUICE_ACTION_PASS) {
 				err = pass(c, &req);
@@ -324,7 +324,7 @@ static int dispatch(struct sluice_conn *c, u8 *bytes)
 				err = offer_or_pause(c, to, &msg, &req);
 			}
 			if (err)
-				c->rx_seq--;
+				WRITE_ONCE(c->rx_seq, c->rx_seq - 1);
 			if (unlikely(found.bad) && err != -EAGAIN && err != -EBUSY)
 				atomic64_inc(&l->bad_verdicts);
 			return err;
@@ -438,8 +438,7 @@ static int take(struct sluice_conn *c, u32 at, gfp_t gfp)
 /* Nothing more is read; what is in flight is answered. */
 static void stop(struct sluice_conn *c, enum sluice_conn_count why)
 {
-	c->ending = true;
-	c->why = why;
+	sluice_conn_ending(c, why);
 	sluice_conn_kick(c);
 }
 
@@ -472,7 +471,7 @@ static bool held(const struct sluice_conn *c)
 
 static void next_message(struct sluice_conn *c)
 {
-	c->requests++;
+	WRITE_ONCE(c->requests, c->requests + 1);
 	c->need = 0;
 	c->fed = 0;
 	BUILD_BUG_ON(sizeof(c->framer) > sizeof(c->frame));
@@ -557,7 +556,7 @@ static void stash(struct sluice_conn *c, gfp_t gfp)
 		return;
 	}
 	c->head_len = len;
-	c->received_bytes += n;
+	WRITE_ONCE(c->received_bytes, c->received_bytes + n);
 	tcp_read_done(c->sk, n);
 }
 
@@ -584,7 +583,7 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
 	done = read_some(c, gfp, &c->more, &passed);
 	if (done) {
 		now = sluice_now();
-		c->received_bytes += done;
+		WRITE_ONCE(c->received_bytes, c->received_bytes + done);
 		WRITE_ONCE(c->active, now);
 		tcp_read_done(sk, done);
 	}

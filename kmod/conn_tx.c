@@ -96,8 +96,8 @@ static void forget(struct sluice_conn *c, struct list_head *chunks)
 	struct chunk *k;
 
 	list_for_each_entry(k, chunks, node) {
-		c->queued -= k->len;
-		c->memory -= chunk_size(k);
+		WRITE_ONCE(c->queued, c->queued - k->len);
+		WRITE_ONCE(c->memory, c->memory - chunk_size(k));
 	}
 	chunks_free(chunks);
 }
@@ -113,13 +113,13 @@ static int append(struct sluice_conn *c, struct list_head *chunks, const u8 *dat
 			k = chunk_create(len, k);
 			if (!k)
 				return -ENOMEM;
-			c->memory += chunk_size(k);
+			WRITE_ONCE(c->memory, c->memory + chunk_size(k));
 			list_add_tail(&k->node, chunks);
 		}
 		n = min(len, k->room - k->len);
 		memcpy(k->data + k->len, data, n);
 		k->len += n;
-		c->queued += n;
+		WRITE_ONCE(c->queued, c->queued + n);
 		data += n;
 		len -= n;
 	}
@@ -151,7 +151,7 @@ static struct parked *parked_get(struct sluice_conn *c, u32 seq)
 	p = kmalloc(sizeof(*p), GFP_ATOMIC | __GFP_NOWARN);
 	if (!p)
 		return NULL;
-	c->memory += sizeof(*p);
+	WRITE_ONCE(c->memory, c->memory + sizeof(*p));
 	p->seq = seq;
 	p->done = false;
 	p->cut = false;
@@ -163,7 +163,7 @@ static struct parked *parked_get(struct sluice_conn *c, u32 seq)
 static void parked_free(struct sluice_conn *c, struct parked *p)
 {
 	list_del(&p->node);
-	c->memory -= sizeof(*p);
+	WRITE_ONCE(c->memory, c->memory - sizeof(*p));
 	kfree(p);
 }
 
@@ -185,7 +185,7 @@ static bool advance(struct sluice_conn *c)
 		moved = true;
 		if (!done)
 			break;
-		c->tx_seq++;
+		WRITE_ONCE(c->tx_seq, c->tx_seq + 1);
 	}
 	return moved;
 }
@@ -354,7 +354,7 @@ static void consume(struct sluice_conn *c, u32 n)
 {
 	u32 freed = 0;
 
-	c->sent_bytes += n;
+	WRITE_ONCE(c->sent_bytes, c->sent_bytes + n);
 	c->sent += n;
 	while (!list_empty(&c->sending)) {
 		struct chunk *k = list_first_entry(&c->sending, struct chunk, node);
@@ -367,8 +367,8 @@ static void consume(struct sluice_conn *c, u32 n)
 		chunk_free(k);
 	}
 	spin_lock_bh(&c->lock);
-	c->queued -= n;
-	c->memory -= freed;
+	WRITE_ONCE(c->queued, c->queued - n);
+	WRITE_ONCE(c->memory, c->memory - freed);
 	spin_unlock_bh(&c->lock);
 }
 

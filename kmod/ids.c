@@ -323,7 +323,7 @@ static int try_cancel(struct sluice_id_bucket *b, const struct sluice_id_key *ke
 	at.slot = t->slot;
 	at.place = t->place;
 	if (at.place == SLUICE_ID_NOWHERE)
-		t->cancelled = true;
+		WRITE_ONCE(t->cancelled, true);
 	spin_unlock(&b->lock);
 	if (at.place == SLUICE_ID_NOWHERE)
 		return 1;
@@ -338,7 +338,7 @@ static int try_cancel(struct sluice_id_bucket *b, const struct sluice_id_key *ke
 		req = t->req;
 		taken = take(&at, req);
 		if (taken || can_mark(&at, req)) {
-			t->cancelled = true;
+			WRITE_ONCE(t->cancelled, true);
 			ret = 1;
 		}
 	}

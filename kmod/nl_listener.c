@@ -124,6 +124,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 		rcu_dereference_protected(l->conf, lockdep_is_held(&sluice_mutex));
 	const struct sluice_rules *rules =
 		rcu_dereference_protected(l->rules, lockdep_is_held(&sluice_mutex));
+	u32 ifindex = READ_ONCE(l->ifindex); /* of XDP: changes under RTNL */
 
 	if (nla_put_string(msg, SLUICE_A_LISTENER_NAME, l->name) ||
 	    nla_put_u32(msg, SLUICE_A_LISTENER_ID, l->id) ||
@@ -134,7 +135,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	    (l->handed && nla_put_flag(msg, SLUICE_A_LISTENER_HANDED)) ||
 	    (!l->handed && nla_put(msg, SLUICE_A_LISTENER_ADDR, l->addr_len, l->addr)) ||
 	    (!l->handed && nla_put_u16(msg, SLUICE_A_LISTENER_PORT, l->port)) ||
-	    (l->ifindex && nla_put_u32(msg, SLUICE_A_LISTENER_IFINDEX, l->ifindex)) ||
+	    (ifindex && nla_put_u32(msg, SLUICE_A_LISTENER_IFINDEX, ifindex)) ||
 	    (l->v6only && nla_put_flag(msg, SLUICE_A_LISTENER_V6ONLY)) ||
 	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
 	    (l->xdp && xdp_fill(msg, l)) ||

@@ -67,7 +67,8 @@ void sluice_ring_window_set(struct sluice_ring *ring, u32 window)
 	bool fixed;
 
 	spin_lock_bh(&ring->lock);
-	ring->slots.window = window ? min(window, ring->slots.total) : ring->slots.total;
+	WRITE_ONCE(ring->slots.window,
+		   window ? min(window, ring->slots.total) : ring->slots.total);
 	fixed = ring->window.limit == SLUICE_WINDOW_OFF;
 	if (!ring->window.limit || fixed != !!window)
 		sluice_window_init(&ring->window, window);
@@ -87,7 +88,7 @@ static void wake(struct sluice_ring *ring)
 	if (likely(!ticket) || ticket == READ_ONCE(ring->woken))
 		return;
 	WRITE_ONCE(ring->woken, ticket);
-	WRITE_ONCE(ring->wakeups, ring->wakeups + 1);
+	WRITE_ONCE(ring->wakeups, READ_ONCE(ring->wakeups) + 1);
 	wake_up_interruptible_poll(&ring->wq, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -282,7 +283,7 @@ void sluice_ring_pull(struct sluice_ring *ring)
 void sluice_ring_state(struct sluice_ring *ring, u32 set, u32 clear)
 {
 	spin_lock_bh(&ring->state_lock);
-	ring->state = (ring->state & ~clear) | set;
+	WRITE_ONCE(ring->state, (ring->state & ~clear) | set);
 	if (set & SLUICE_STATE_NEED_KICK)
 		sluice_state_ask_kick(ring->k_state, ring->state);
 	else
@@ -307,13 +308,13 @@ int sluice_ring_open_intake(struct sluice_ring *ring)
 	int err;
 
 	spin_lock_bh(&ring->lock);
-	ring->closed = false;
+	WRITE_ONCE(ring->closed, false);
 	spin_unlock_bh(&ring->lock);
 	sluice_limits_copy(ring);
 	err = sluice_group_rings_add(ring->group, ring);
 	if (err) {
 		spin_lock_bh(&ring->lock);
-		ring->closed = true;
+		WRITE_ONCE(ring->closed, true);
 		spin_unlock_bh(&ring->lock);
 	}
 	return err;

@@ -28,7 +28,7 @@ static void close_intake(struct sluice_ring *ring)
 {
 	sluice_group_rings_remove(ring->group, ring);
 	spin_lock_bh(&ring->lock);
-	ring->closed = true;
+	WRITE_ONCE(ring->closed, true);
 	spin_unlock_bh(&ring->lock);
 	/* from here on no section publishes to it or queues for it */
 	synchronize_rcu();
@@ -185,7 +185,7 @@ static void last_answers(struct sluice_ring *ring)
 		left -= n;
 		cond_resched();
 	} while (n > 0 && left > 0);
-	ring->detached = true;
+	WRITE_ONCE(ring->detached, true);
 	sluice_routes_flush(ring->routes);
 	mutex_unlock(&ring->tx_lock);
 }

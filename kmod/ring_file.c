@@ -374,7 +374,7 @@ static __poll_t ring_poll(struct file *file, poll_table *wait)
 		return EPOLLERR;
 	poll_wait(file, &ring->wq, wait);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
-		if (READ_ONCE(ring->req_tail[prio]) != READ_ONCE(*ring->u_req_head[prio]))
+		if (READ_ONCE(*ring->k_req_tail[prio]) != READ_ONCE(*ring->u_req_head[prio]))
 			mask |= EPOLLIN | EPOLLRDNORM;
 	state = READ_ONCE(ring->state);
 	if (state & SLUICE_STATE_BROKEN)

@@ -196,6 +196,7 @@ void sluice_conn_get(struct sluice_conn *c);
 void sluice_conn_put(struct sluice_conn *c);
 void sluice_conn_kick(struct sluice_conn *c);
 void sluice_conn_run(struct sluice_conn *c);
+void sluice_conn_ending(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_doom(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_release(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_sweep(struct work_struct *work);

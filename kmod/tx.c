@@ -210,11 +210,11 @@ static void act(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
 			finish(ring, a, now);
 		break;
 	case SLUICE_VERDICT_BAD_DATA:
-		ring->bad_responses++;
+		WRITE_ONCE(ring->bad_responses, ring->bad_responses + 1);
 		sluice_req_drop(a->req, ring, SLUICE_OUTCOME_DROPPED_BAD_RESPONSE);
 		break;
 	case SLUICE_VERDICT_STALE:
-		ring->bad_responses++;
+		WRITE_ONCE(ring->bad_responses, ring->bad_responses + 1);
 		break;
 	case SLUICE_VERDICT_CANCELLED:
 		break;
@@ -270,7 +270,7 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 	sluice_req_flush();
 	measure(ring, a, n);
 	freed = free_slots(ring, a, n, now);
-	ring->resp_head += n;
+	WRITE_ONCE(ring->resp_head, ring->resp_head + n);
 	sluice_resp_release(ring->k_resp_head, ring->resp_head);
 	sluice_ring_pull(ring);
 	if (unlikely(freed) && READ_ONCE(ring->group))
@@ -300,8 +300,8 @@ int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
 		return -EPROTO;
 	if (!sluice_resp_ready(ring->u_resp_tail, ring->resp_head, ring->map.resp_entries,
 			       &ready)) {
-		ring->broken = true;
-		ring->bad_responses++;
+		WRITE_ONCE(ring->broken, true);
+		WRITE_ONCE(ring->bad_responses, ring->bad_responses + 1);
 		sluice_ring_state(ring, SLUICE_STATE_BROKEN, 0);
 		wake_up_interruptible_all(&ring->wq);
 		schedule_work(&ring->broken_work);
@@ -486,7 +486,7 @@ int sluice_tx_kick(struct sluice_ring *ring)
 		return -EINVAL;
 	if (mutex_lock_interruptible(&ring->tx_lock))
 		return -EINTR;
-	ring->kicks++;
+	WRITE_ONCE(ring->kicks, ring->kicks + 1);
 	do {
 		n = sluice_tx_run(ring, 2 * SLUICE_TX_BATCH);
 		if (n > 0)

@@ -60,9 +60,15 @@ static u32 need(struct sluice_demand *d)
 	return d->need;
 }
 
+/* Changes meanwhile. */
+static u64 service(const struct sluice_demand *d)
+{
+	return READ_ONCE(d->service);
+}
+
 static bool known(const struct sluice_demand *d)
 {
-	return d->service && d->rings;
+	return service(d) && d->rings;
 }
 
 /*
@@ -78,7 +84,7 @@ static u32 leave_room(struct sluice_demand *const *d, u32 n, u32 i, u32 want, u3
 	for (j = 0; j < n; j++) {
 		if (!known(d[j]))
 			continue;
-		if (d[j]->service < d[i]->service)
+		if (service(d[j]) < service(d[i]))
 			shorter += d[j]->rings;
 		else
 			rest += d[j]->rings;
@@ -113,7 +119,7 @@ void sluice_demand_caps(struct sluice_demand *const *d, u32 n, u32 rings)
 		for (j = 0; known(d[i]) && j < n; j++) {
 			if (!known(d[j]))
 				continue;
-			if (d[j]->service >= d[i]->service)
+			if (service(d[j]) >= service(d[i]))
 				cap += d[j]->need;
 			else
 				shorter++;

@@ -201,7 +201,7 @@ static void add(struct sluice_queue *q, struct sluice_waiter *w, bool start, boo
 	}
 	w->flow = f;
 	k->n++;
-	q->n++;
+	WRITE_ONCE(q->n, q->n + 1);
 	if (!k->fat || f->n > k->fat->n)
 		k->fat = f;
 }
@@ -238,7 +238,7 @@ void sluice_queue_remove(struct sluice_queue *q, struct sluice_waiter *w)
 	list_del(&w->in_flow);
 	list_del(&w->in_class);
 	w->flow = NULL;
-	q->n--;
+	WRITE_ONCE(q->n, q->n - 1);
 	if (!--k->n) {
 		k->least = 0;
 		k->fat = NULL;

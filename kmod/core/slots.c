@@ -92,7 +92,7 @@ u32 sluice_slots_reserve(struct sluice_slots *s, u32 len)
 			continue;
 		slot = k->free[--k->nfree];
 		s->state[slot] = SLUICE_SLOT_RESERVED;
-		s->used++;
+		WRITE_ONCE(s->used, s->used + 1);
 		return slot;
 	}
 	return SLUICE_SLOTS_NONE;
@@ -108,7 +108,7 @@ void sluice_slots_free(struct sluice_slots *s, u32 slot)
 	s->state[slot] = SLUICE_SLOT_FREE;
 	s->gen[slot]++;
 	k->free[k->nfree++] = slot;
-	s->used--;
+	WRITE_ONCE(s->used, s->used - 1);
 }
 
 /**

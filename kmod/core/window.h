@@ -28,7 +28,7 @@ struct sluice_window {
 
 static inline void sluice_window_init(struct sluice_window *w, bool fixed)
 {
-	w->limit = fixed ? SLUICE_WINDOW_OFF : SLUICE_WINDOW_START;
+	WRITE_ONCE(w->limit, fixed ? SLUICE_WINDOW_OFF : SLUICE_WINDOW_START);
 	w->spare = U64_MAX;
 	w->until = 0;
 }
@@ -50,18 +50,19 @@ static inline bool sluice_window_room(const struct sluice_window *w, u64 work)
 static inline void sluice_window_collected(struct sluice_window *w, u64 done, u64 left, u64 idle,
 					   bool held, u64 now)
 {
-	if (w->limit == SLUICE_WINDOW_OFF || !held)
+	u64 limit = w->limit;
+
+	if (limit == SLUICE_WINDOW_OFF || !held)
 		return;
 	if (!left) {
 		w->spare = U64_MAX;
 		w->until = now + SLUICE_WINDOW_PERIOD;
 		if (idle * SLUICE_WINDOW_IDLE <= done)
 			return;
-		if (w->limit < done)
-			w->limit = done;
-		w->limit += idle < w->limit ? idle : w->limit;
-		if (w->limit > SLUICE_WINDOW_MAX)
-			w->limit = SLUICE_WINDOW_MAX;
+		if (limit < done)
+			limit = done;
+		limit += idle < limit ? idle : limit;
+		WRITE_ONCE(w->limit, limit < SLUICE_WINDOW_MAX ? limit : SLUICE_WINDOW_MAX);
 		return;
 	}
 	if (left < w->spare)
@@ -69,7 +70,7 @@ static inline void sluice_window_collected(struct sluice_window *w, u64 done, u6
 	if (now < w->until)
 		return;
 	/* it may exceed the limit: the last request that was let in may be a long one */
-	w->limit -= w->spare / 2 < w->limit ? w->spare / 2 : w->limit - 1;
+	WRITE_ONCE(w->limit, w->spare / 2 < limit ? limit - w->spare / 2 : 1);
 	w->spare = U64_MAX;
 	w->until = now + SLUICE_WINDOW_PERIOD;
 }
