@@ -3,7 +3,7 @@
 
 K ?= 6.1
 VM := selftests/vm
-export SLUICE_CACHE ICOUNT SMP MEM TIMEOUT ACCEL JOBS WERROR KILLS SLOW
+export SLUICE_CACHE ICOUNT SMP MEM TIMEOUT ACCEL JOBS WERROR KILLS SLOW SOAK
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
