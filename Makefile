@@ -7,7 +7,7 @@ export SLUICE_CACHE ICOUNT SMP MEM TIMEOUT ACCEL JOBS WERROR KILLS SLOW SOAK
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, 6.12-rt, next, debug, kcsan'
+	@echo 'K=NAME chooses the kernel: 6.1 (the default), 6.1-cloud, 6.12, 6.12-cloud, 6.12-rt, next, debug, kcsan, gcov'
 
 run: deps kmod user ## build, boot a machine and show Sluice at work in it
 	@$(VM)/vm -k $(K) script $(VM)/run-demo.sh
@@ -67,13 +67,22 @@ xdp-million: kmod user ## a million requests of a memcached client over XDP, the
 	@GUEST_ENV='SLUICE_REQUESTS=$(or $(N),1000000) SLUICE_TIMEOUT=3000' TIMEOUT=3300 \
 		$(VM)/vm -k $(K) script $(VM)/run-million.sh build/million
 
+fuzz-vm: deps ## fuzz netlink, ioctls and rings for S seconds (60) in the machine, guided by KCOV; the gcov kernel
+	@selftests/fuzz/run-vm fuzz $(or $(S),60)
+
+fuzz-vm-keep: deps ## make selftests/fuzz/corpus/vm the least that reaches all that was found
+	@selftests/fuzz/run-vm keep
+
+coverage: deps ## percent of lines that the tests run, of the module (on the gcov kernel), the core and userspace
+	@selftests/coverage/run
+
 lint: ## checkpatch, sparse, coccinelle, clang-tidy, shellcheck, codespell and others, all without findings
 	@$(VM)/lint
 
-debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak; K=kcsan: KCSAN), ten minutes or more
-	@nice -n 19 $(VM)/debug-kernel $(filter kcsan,$(K))
+debug-kernel: deps ## build the debug kernel (KASAN, lockdep, kmemleak; K=kcsan: KCSAN; K=gcov: gcov and KCOV), ten minutes or more
+	@nice -n 19 $(VM)/debug-kernel $(filter kcsan gcov,$(K))
 
 clean: ## remove what was built; the cache of kernels and QEMU stays
 	rm -rf build
 
-.PHONY: xdp-million help run check deps kmod user vm vm-shell unit fuzz model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean
+.PHONY: coverage fuzz-vm fuzz-vm-keep xdp-million help run check deps kmod user vm vm-shell unit fuzz model sim incident host bench bench-quick bench-core bench-core-count lint debug-kernel clean
