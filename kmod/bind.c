@@ -106,15 +106,21 @@ int sluice_bind_device(struct sluice_listener *l, struct socket *sock,
 		       struct netlink_ext_ack *extack)
 {
 	int err = 0;
+	bool there;
 
 	if (l->addr_len == 16 && l->v6only)
 		err = ip6_sock_set_v6only(sock->sk);
 	if (err || !l->ifindex)
 		return err;
-	err = sock_bindtoindex(sock->sk, l->ifindex, true);
-	if (err)
+	/* a socket may be bound to any number */
+	rcu_read_lock();
+	there = dev_get_by_index_rcu(sock_net(sock->sk), l->ifindex);
+	rcu_read_unlock();
+	if (!there) {
 		NL_SET_ERR_MSG(extack, "no such device");
-	return err;
+		return -ENODEV;
+	}
+	return sock_bindtoindex(sock->sk, l->ifindex, true);
 }
 
 /**

@@ -286,6 +286,45 @@ TEST_F(cancel, over_a_connection)
 	close(a);
 }
 
+TEST_F(cancel, by_an_administrator_over_a_connection)
+{
+	int a;
+
+	ASSERT_EQ(0, up("steer hash window 1", TCP, ""));
+	ASSERT_EQ(0, ring_open(&self->r, "g"));
+	a = dial();
+	ASSERT_LE(0, a);
+	SAY(a, "qAAAA\n");
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	EXPECT_EQ(0, run("sluice cancel peer 127.0.0.2 | grep -q '^cancelled 0:'"));
+	EXPECT_EQ(0u, self->q.hdr->flags & SLUICE_REQ_CANCELLED);
+	EXPECT_EQ(0, run("sluice cancel peer 127.0.0.1 | grep -q '^cancelled 1: 0 waiting, 1 in'"));
+	EXPECT_TRUE(FLAGGED(&self->q));
+	EXPECT_EQ(1, outcome("cancelled_admin"));
+	EXPECT_EQ(1, ring_answer(&self->r, &self->q, 6, 0));
+	close(a);
+}
+
+TEST_F(cancel, over_ipv6)
+{
+	int six = client(AF_INET6, RIG_PORT, 0);
+
+	ASSERT_LE(0, six);
+	ASSERT_EQ(0, up("steer hash window 1", UDP6, " once"));
+	ASSERT_EQ(0, ring_open(&self->r, "g"));
+	SAY(six, "qAAAA");
+	SAY(six, "qBBBB");
+	SAY(six, "qBBBB");
+	IN_FLIGHT(2);
+	COUNTS(1, "done_retry");
+	SAY(six, "cBBBB");
+	COUNTS(1, "cancelled_peer");
+	SERVES("qAAAA");
+	EXPECT_TRUE(hears(six, "qAAAA"));
+	EXPECT_TRUE(silent(six));
+	close(six);
+}
+
 TEST_F(cancel, with_the_listener)
 {
 	ASSERT_EQ(0, up("steer hash", UDP, " once"));

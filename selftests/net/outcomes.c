@@ -190,6 +190,25 @@ TEST_F(outcomes, passed_to_the_socket)
 	ring_close(&self->r);
 }
 
+/* It waited while there was no ring; the first that comes has no slot for it. */
+TEST_F(outcomes, too_big_for_the_ring_that_comes)
+{
+	char large[200];
+
+	UP("steer fifo no-consumer hold 1h", "");
+	memset(large, 'a', sizeof(large));
+	ASSERT_EQ((ssize_t)sizeof(large), send(self->c, large, sizeof(large), 0));
+	SAY(1, "ab");
+	EXPECT_TRUE(until(stat_sum("group", "in_flight") == 2));
+	ring_init(&self->r, "g", 64, 8);
+	ASSERT_EQ(0, ring_setup(&self->r));
+	ASSERT_EQ(0, ring_attach(&self->r));
+	EXPECT_TRUE(hears(self->c, "aaxx-busy"));
+	EXPECT_EQ(1, outcome("rejected_too_big"));
+	EXPECT_STREQ("ab", ring_text(&self->r, &self->q));
+	ring_close(&self->r);
+}
+
 TEST_F(outcomes, beyond_the_limits)
 {
 	char large[200];
