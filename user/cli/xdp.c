@@ -285,6 +285,24 @@ static int del(struct cli *c, struct listener *l)
 	return ret;
 }
 
+/*
+ * Attach the program of a listener that there is. If somebody has deleted it meanwhile, or unloaded the module, nobody else
+ * takes the program off again, which holds the module.
+ */
+static int put(struct cli *c, unsigned int ifindex)
+{
+	bool used;
+	int ret = xdp_put(c, ifindex);
+
+	if (ret)
+		return ret;
+	ret = still_used(c, lower_of(ifindex), &used);
+	if (ret || used)
+		return ret;
+	xdp_take(c, ifindex);
+	return fail(c, -ENOENT, "the listener was deleted while its program was being attached");
+}
+
 /* Attach the program again: the device may have come back as another one. */
 static int put_again(struct cli *c, const struct listener *l)
 {
@@ -292,7 +310,7 @@ static int put_again(struct cli *c, const struct listener *l)
 	int ret = kernel_do(c, SLUICE_CMD_LISTENER_GET, l, &now);
 
 	if (!ret && now.xdp && !now.closed)
-		ret = xdp_put(c, now.ifindex);
+		ret = put(c, now.ifindex);
 	obj_free(&set_listener, &now);
 	return ret;
 }
@@ -331,7 +349,7 @@ int listener_send(struct cli *c, uint8_t cmd, struct listener *l)
 		return put_again(c, &name);
 	if (ret || cmd != SLUICE_CMD_LISTENER_NEW || !l->xdp || c->dump)
 		return ret;
-	ret = xdp_put(c, l->ifindex);
+	ret = put(c, l->ifindex);
 	if (ret) {
 		strcpy(why, c->err);
 		del(c, &name);
