@@ -197,7 +197,8 @@ static int reply(struct sluice_conn *c, u32 seq, const u8 *data, u32 len, bool l
 	struct list_head *after;
 	struct parked *p;
 
-	if (c->dead || c->cut || (doomed != SLUICE_CONN_ACCEPTED && !sluice_conn_doom_soft(doomed)))
+	if (c->dead || READ_ONCE(c->cut) ||
+	    (doomed != SLUICE_CONN_ACCEPTED && !sluice_conn_doom_soft(doomed)))
 		return -EPIPE;
 	/* a consumer may answer with any number of parts, which the client need not read */
 	if (unlikely((u64)c->memory + len > (u64)c->tcp->send_limit + MEMORY_OVER))
@@ -256,7 +257,7 @@ static int end(struct sluice_conn *c, const struct sluice_req *req)
 	struct parked *p;
 	bool moved;
 
-	if (c->dead || c->cut)
+	if (c->dead || READ_ONCE(c->cut))
 		return 0;
 	if (unlikely(!req->settled && !c->tcp->unordered)) {
 		if (seq == c->tx_seq) {
