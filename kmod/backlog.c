@@ -195,6 +195,8 @@ int __sluice_backlog_add(struct sluice_group *g, struct sluice_backlog *b, struc
 		refused_add(out, &req->wait, SLUICE_OUTCOME_CANCELLED_PEER);
 		return 0;
 	}
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		sluice_conn_unshare(req);
 	sluice_queue_push(&b->q, &req->wait, b->limits, now);
 	return 0;
 }
@@ -306,7 +308,7 @@ static bool feed_one(struct sluice_group *g, struct sluice_ring *ring)
 		return true;
 	}
 	sluice_backlog_uncharge(g, req);
-	err = sluice_ring_offer(ring, req, false);
+	err = sluice_ring_offer(ring, req, false, now);
 	return likely(!err) || feed_undo(g, ring, req, err);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/net.h>
 #include <net/ipv6.h>
 
+#include "pool.h"
 #include "tcp.h"
 
 #define REAP_DELAY msecs_to_jiffies(5)
@@ -104,7 +105,7 @@ static void data_ready(struct sock *sk)
 		if (sock_owned_by_user_nocheck(sk) && READ_ONCE(c->runner) != current)
 			sluice_conn_kick(c);
 		else
-			sluice_conn_read(c, GFP_ATOMIC);
+			sluice_conn_read(c, GFP_ATOMIC, tcp_sk(sk)->tcp_clock_cache);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -342,6 +343,7 @@ static struct sluice_conn *conn_create(struct sluice_tcp *tcp, struct socket *so
 	c->born = sluice_now();
 	c->active = c->born;
 	read_addresses(c);
+	c->hash = jhash_1word(c->flow, c->seed);
 	atomic_inc(&tcp->alive);
 	return c;
 }
@@ -520,7 +522,7 @@ void sluice_conn_run(struct sluice_conn *c)
 		why = SLUICE_CONN_OWNER;
 	if (why == SLUICE_CONN_ACCEPTED) {
 		sluice_conn_send(c);
-		sluice_conn_read(c, GFP_KERNEL);
+		sluice_conn_read(c, GFP_KERNEL, 0);
 		why = progress(c);
 	}
 	/* works off what came meanwhile: data_ready() reads it, as the runner */
@@ -646,10 +648,14 @@ u64 sluice_req_conn(const struct sluice_req *req)
 	return req->kind == SLUICE_REQ_KIND_TCP ? req->conn->id : 0;
 }
 
-/* Hash of a connection's addresses and ports. */
-u32 sluice_conn_flow(const struct sluice_conn *c, u32 seed)
+/* Hash of a connection's addresses and ports. The socket lock is held. */
+u32 sluice_conn_flow(struct sluice_conn *c, u32 seed)
 {
-	return jhash_1word(c->flow, seed);
+	if (unlikely(c->seed != seed)) {
+		c->hash = jhash_1word(c->flow, seed);
+		c->seed = seed;
+	}
+	return c->hash;
 }
 
 /* Hash of a client's address. */
@@ -673,7 +679,7 @@ bool sluice_req_orphan(const struct sluice_req *req)
 
 int sluice_conn_init(void)
 {
-	int err = sluice_chunks_init();
+	int err = sluice_blocks_init();
 
 	if (err)
 		return err;
@@ -681,12 +687,12 @@ int sluice_conn_init(void)
 	sluice_conn_wq = alloc_workqueue("sluice", WQ_UNBOUND, 0);
 	if (sluice_conn_wq)
 		return 0;
-	sluice_chunks_fini();
+	sluice_blocks_fini();
 	return -ENOMEM;
 }
 
 void sluice_conn_fini(void)
 {
 	destroy_workqueue(sluice_conn_wq);
-	sluice_chunks_fini();
+	sluice_blocks_fini();
 }

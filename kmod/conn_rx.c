@@ -4,9 +4,11 @@
  * place to go, and leaves the rest where it is.
  */
 #include "ids.h"
+#include "pool.h"
 #include "tcp.h"
 
 #define BUDGET	  64  /* messages of one go, then others have their turn */
+#define BURST	  32  /* messages that are copied out and taken at once */
 #define PIECE	  256 /* bytes copied out of a fragment for the framer */
 #define RESUME	  2   /* connections that one free place wakes */
 
@@ -24,46 +26,142 @@ static DEFINE_SPINLOCK(paused_lock);
  * first bytes then move into c->head, which is charged to the socket.
  */
 
-/* A place in the receive queue. */
-struct cursor {
-	struct sk_buff *skb;
-	u32 off;
+/* Bytes of the receive queue that lie in one piece, so that they can be read in place. */
+struct piece {
+	struct sk_buff *skb; /* NULL: none was looked at yet */
+	const u8 *data;
+	u32 at;	 /* of the first of them, after those that were read */
+	u32 len; /* 0: none */
+	u8 copy[PIECE]; /* of bytes that have no address */
 };
 
-/*
- * Find byte @at after those that were read. The socket lock is held: nobody changes the queue.
- * Return: false if it is not there.
+/* Several messages, of which all bytes are there. */
+struct burst {
+	u32 n;
+	u32 total; /* bytes */
+	u32 len[BURST];
+};
+
+#define HEADER	    ((u32)sizeof(struct sluice_bytes))
+#define SMALL_ROOM  (SLUICE_BLOCK_SMALL - HEADER)
+#define MEDIUM_ROOM (SLUICE_BLOCK_MEDIUM - HEADER)
+#define LARGE_ROOM  (SLUICE_BLOCK_LARGE - HEADER)
+
+static struct sluice_pool *pool_of(u32 size)
+{
+	if (size <= SMALL_ROOM)
+		return &sluice_small_blocks;
+	return size <= MEDIUM_ROOM ? &sluice_medium_blocks : &sluice_large_blocks;
+}
+
+/* Bytes of a block for @size of them, or of memory of its own. */
+static u32 room_of(u32 size)
+{
+	if (size <= SMALL_ROOM)
+		return SMALL_ROOM;
+	if (size <= MEDIUM_ROOM)
+		return MEDIUM_ROOM;
+	return size <= LARGE_ROOM ? LARGE_ROOM : size;
+}
+
+static struct sluice_bytes *bytes_init(struct sluice_bytes *b, u32 size)
+{
+	if (unlikely(!b))
+		return NULL;
+	refcount_set(&b->ref, 1);
+	b->room = room_of(size);
+	return b;
+}
+
+/* Context: bottom halves disabled. Return: at least @size bytes; NULL: bytes_wait() may have. */
+static struct sluice_bytes *bytes_get(u32 size)
+{
+	return size > LARGE_ROOM ? NULL : bytes_init(sluice_pool_get(pool_of(size)), size);
+}
+
+/* The same of any size; bottom halves are enabled if @gfp says so. */
+static struct sluice_bytes *bytes_wait(u32 size, gfp_t gfp)
+{
+	gfp_t flags = gfp == GFP_KERNEL ? gfp : gfp | __GFP_NOWARN;
+	u32 total = HEADER + size;
+
+	if (size <= LARGE_ROOM)
+		return bytes_init(kmem_cache_alloc(pool_of(size)->cache, flags), size);
+	return bytes_init(gfp == GFP_KERNEL ? kvmalloc(total, flags) : kmalloc(total, flags), size);
+}
+
+static void bytes_drop(struct sluice_bytes *b, u32 refs)
+{
+	if (!refcount_sub_and_test(refs, &b->ref))
+		return;
+	if (likely(b->room <= LARGE_ROOM))
+		sluice_pool_put(pool_of(b->room), b);
+	else
+		kvfree(b);
+}
+
+/* A request has ended, or a message was not taken. Context: bottom halves disabled. */
+void sluice_bytes_put(struct sluice_bytes *b)
+{
+	bytes_drop(b, 1);
+}
+
+/**
+ * sluice_conn_unshare() - a request is going to wait: let it hold no more memory than it needs
+ * @req: of a connection; nobody else sees it
+ *
+ * It is charged for a block of its own, or its share of a larger one if that is more. Without
+ * memory it goes on holding what it shares. Context: bottom halves disabled.
  */
-static bool seek(struct sock *sk, u32 at, struct cursor *cur)
+void sluice_conn_unshare(struct sluice_req *req)
+{
+	struct sluice_bytes *own, *shared = req->bytes;
+
+	if (shared->room <= room_of(req->len))
+		return;
+	own = bytes_get(req->len);
+	if (unlikely(!own))
+		return;
+	sluice_copy(own->data, shared->data + req->at, req->len);
+	req->bytes = own;
+	req->at = 0;
+	bytes_drop(shared, 1);
+}
+
+/*
+ * Find byte @at after those that were read, in @skb or those after it; NULL: in any. The socket
+ * lock is held: nobody changes the queue. Return: the buffer, and where in it; NULL: nowhere.
+ */
+static struct sk_buff *seek(struct sock *sk, struct sk_buff *skb, u32 at, u32 *place)
 {
 	u32 seq = tcp_sk(sk)->copied_seq + at;
-	struct sk_buff *skb;
 
-	skb_queue_walk(&sk->sk_receive_queue, skb) {
+	skb = skb ?: skb_peek(&sk->sk_receive_queue);
+	for (; skb; skb = skb_peek_next(skb, &sk->sk_receive_queue)) {
 		u32 off = seq - TCP_SKB_CB(skb)->seq;
 
 		if (unlikely(TCP_SKB_CB(skb)->tcp_flags & TCPHDR_SYN))
 			off--;
 		if (off >= skb->len)
 			continue;
-		cur->skb = skb;
-		cur->off = off;
-		return true;
+		*place = off;
+		return skb;
 	}
-	return false;
+	return NULL;
 }
 
 /* Copy @len bytes from byte @at on. Return: 0 or -EFAULT. */
 int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len)
 {
-	struct cursor cur;
-	u32 n;
+	struct sk_buff *skb = NULL;
+	u32 n, off;
 
 	while (len) {
-		if (!seek(sk, at, &cur))
+		skb = seek(sk, skb, at, &off);
+		if (!skb)
 			return -EFAULT;
-		n = min(len, cur.skb->len - cur.off);
-		if (skb_copy_bits(cur.skb, cur.off, to, n))
+		n = min(len, skb->len - off);
+		if (skb_copy_bits(skb, off, to, n))
 			return -EFAULT;
 		to += n;
 		at += n;
@@ -72,33 +170,84 @@ int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len)
 	return 0;
 }
 
+/* Where byte @off of a buffer lies; *len bytes lie there from it on. Return: NULL: no address. */
+static const u8 *address(const struct sk_buff *skb, u32 off, u32 *len)
+{
+	const u8 *data;
+	u32 i, size;
+
+	if (off < skb_headlen(skb)) {
+		*len = skb_headlen(skb) - off;
+		return skb->data + off;
+	}
+	off -= skb_headlen(skb);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *f = &skb_shinfo(skb)->frags[i];
+
+		size = skb_frag_size(f);
+		if (off >= size) {
+			off -= size;
+			continue;
+		}
+		data = skb_frag_address_safe(f);
+		*len = size - off;
+		return data ? data + off : NULL;
+	}
+	return NULL;
+}
+
+/* Let @p be the piece that byte @at lies in, or begins. Return: 0 or -EFAULT. */
+static noinline int piece_find(struct sock *sk, struct piece *p, u32 at)
+{
+	struct sk_buff *skb = seek(sk, p->skb, at, &p->len);
+	u32 off = p->len;
+
+	p->len = 0;
+	if (!skb)
+		return -EFAULT;
+	p->skb = skb;
+	p->at = at;
+	p->data = address(skb, off, &p->len);
+	if (likely(p->data))
+		return 0;
+	p->len = 0;
+	if (skb_copy_bits(skb, off, p->copy, min_t(u32, PIECE, skb->len - off)))
+		return -EFAULT;
+	p->data = p->copy;
+	p->len = min_t(u32, PIECE, skb->len - off);
+	return 0;
+}
+
+/* Look at byte @at, not before those looked at earlier. Return: those from there on, *n of them. */
+static const u8 *look(struct sock *sk, struct piece *p, u32 at, u32 *n)
+{
+	if (unlikely(at - p->at >= p->len) && piece_find(sk, p, at))
+		return NULL;
+	*n = p->len - (at - p->at);
+	return p->data + (at - p->at);
+}
+
 /*
  * Show the framer what it has not seen of the message at @at, of which @avail bytes are there after
  * those in c->head. Return: as sluice_frame_feed(); -EFAULT.
  */
-static int feed(struct sluice_conn *c, u32 at, u32 avail)
+static int feed(struct sluice_conn *c, struct piece *p, u32 at, u32 avail)
 {
-	u8 piece[PIECE] sluice_uninit;
-	struct cursor cur;
+	const u8 *data;
 	int ret = 0;
-	u32 n;
+	u32 n, fed;
 
 	if (c->tcp->framing == SLUICE_FRAMING_BPF)
 		return sluice_framer_feed(c, at, avail);
-	while (!ret && c->fed - c->head_len < avail) {
-		u32 fed = c->fed - c->head_len;
-		const u8 *data = piece;
-
-		if (!seek(c->sk, at + fed, &cur))
+	while (!ret && (fed = c->fed - c->head_len) < avail) {
+		data = look(c->sk, p, at + fed, &n);
+		if (unlikely(!data))
 			return -EFAULT;
-		n = min(avail - fed, cur.skb->len - cur.off);
-		if (cur.off < skb_headlen(cur.skb)) {
-			n = min(n, skb_headlen(cur.skb) - cur.off);
-			data = cur.skb->data + cur.off;
-		} else {
-			n = min_t(u32, n, PIECE);
-			if (skb_copy_bits(cur.skb, cur.off, piece, n))
-				return -EFAULT;
+		n = min(n, avail - fed);
+		if (likely(!c->fed)) {
+			ret = sluice_frame_quick(&c->tcp->frame, data, n);
+			if (likely(ret))
+				return ret;
 		}
 		ret = sluice_frame_feed(&c->tcp->frame, &c->frame, data, n);
 		c->fed += n;
@@ -112,7 +261,12 @@ static void pause(struct sluice_conn *c, struct sluice_group *g)
 	if (!c->paused_on) {
 		sluice_conn_get(c);
 		WRITE_ONCE(c->paused_on, g);
-		list_add_tail(&c->paused_node, &g->paused);
+		/* who was woken and found the room gone stays ahead of those who used it */
+		if (c->starved)
+			list_add(&c->paused_node, &g->paused);
+		else
+			list_add_tail(&c->paused_node, &g->paused);
+		c->starved = true;
 	}
 	spin_unlock_bh(&paused_lock);
 	/* whoever is woken may not use the room, and then nobody tells of it: the sweep does */
@@ -174,13 +328,18 @@ void sluice_conn_resume_all(struct sluice_group *g)
 	resume(g, U32_MAX);
 }
 
-static void describe(const struct sluice_conn *c, const u8 *bytes, struct sluice_msg *msg)
+static void describe(const struct sluice_conn *c, const u8 *bytes, u32 len, struct sluice_msg *msg)
 {
 	msg->data = bytes;
-	msg->len = c->need;
-	msg->avail = c->need;
-	msg->family = c->alen == 4 ? 4 : 6;
-	memcpy(msg->saddr, c->peer, c->alen);
+	msg->len = len;
+	msg->avail = len;
+	if (c->alen == 4) {
+		msg->family = 4;
+		memcpy(msg->saddr, c->peer, 4);
+	} else {
+		msg->family = 6;
+		memcpy(msg->saddr, c->peer, 16);
+	}
 }
 
 /*
@@ -203,7 +362,7 @@ static int pass(struct sluice_conn *c, struct sluice_req *req)
 	if (unlikely(c->head_len)) {
 		sluice_req_received(req, c->tcp->l);
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_TOO_BIG);
-		kvfree(req->bytes);
+		sluice_bytes_put(req->bytes);
 		return 0;
 	}
 	if (must_wait(c, req))
@@ -213,48 +372,48 @@ static int pass(struct sluice_conn *c, struct sluice_req *req)
 	return -ENOENT;
 }
 
+/* Without memory for a request: refuse the message. Takes its bytes. */
+static noinline void refuse(struct sluice_conn *c, const struct sluice_verdict_to *to,
+			    struct sluice_req *req)
+{
+	sluice_req_received(req, c->tcp->l);
+	sluice_req_grouped(req, to->class);
+	sluice_group_gap(to->class->group, SLUICE_OUTCOME_REJECTED_MEMORY);
+	sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
+	sluice_bytes_put(req->bytes);
+}
+
 /*
  * Offer a message to a group. Return: 0 taken; -ENOENT left to the owner; -EAGAIN no room, -EBUSY
- * not the owner's yet: nothing was counted.
+ * not the owner's yet: nothing was counted, and @req is the caller's still.
  */
-static int offer(struct sluice_conn *c, struct sluice_group *g, const struct sluice_verdict_to *to,
+static int offer(struct sluice_conn *c, const struct sluice_verdict_to *to,
 		 const struct sluice_msg *msg, struct sluice_req *req)
 {
-	struct sluice_req *own;
 	int err;
 
 	sluice_req_received(req, c->tcp->l);
 	sluice_req_grouped(req, to->class);
-	own = sluice_req_create(req);
-	if (unlikely(!own)) {
-		sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
-		kvfree(req->bytes);
-		return 0;
-	}
 	sluice_conn_get(c);
-	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, own)) {
-		sluice_req_drop(own, NULL, SLUICE_OUTCOME_DONE_RETRY);
+	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, req)) {
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DONE_RETRY);
 		return 0;
 	}
-	err = sluice_group_submit(g, own, true);
+	err = sluice_group_submit(to->class->group, req, true);
 	if (likely(!err))
 		return 0;
 	if (err == -ENOENT && unlikely(c->head_len)) {
-		sluice_req_reject(own, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
 		return 0;
 	}
 	if (unlikely(to->id.len))
-		sluice_ids_retreat(own);
+		sluice_ids_retreat(req);
 	if (err == -ENOENT && !must_wait(c, req))
-		sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
+		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
 	else if (err == -ENOENT)
 		err = -EBUSY;
 	if (err != -ENOENT)
-		sluice_req_unreceived(own);
-	own->conn = NULL;
-	own->bytes = NULL;
-	sluice_req_free(own, true);
+		sluice_req_unreceived(req);
 	sluice_conn_put(c);
 	req->class = NULL;
 	return err;
@@ -269,92 +428,112 @@ static int offer_or_pause(struct sluice_conn *c, const struct sluice_verdict_to 
 
 	if (likely((u32)atomic_read(&g->waiting) < sluice_group_conf(g)->backlog ||
 		   !sluice_group_conf(g)->backlog))
-		err = offer(c, g, to, msg, req);
+		err = offer(c, to, msg, req);
 	if (unlikely(err == -EAGAIN)) {
 		pause(c, g);
-		err = offer(c, g, to, msg, req);
+		err = offer(c, to, msg, req);
 		if (err == -EAGAIN) {
 			sluice_conn_count(c->tcp, SLUICE_CONN_PAUSED);
 			return err;
 		}
 		sluice_conn_unpause(c);
 	}
+	c->starved = false;
 	sluice_conn_resume(g);
 	return err;
 }
 
-/* Send a message where its rule says. Takes @bytes if it returns 0. Context: section. */
-static int dispatch(struct sluice_conn *c, u8 *bytes)
+/*
+ * What goes to no group, or cannot. Return: as dispatch(); @req is of the caller's stack.
+ */
+static noinline int keep_out(struct sluice_conn *c, const struct sluice_verdict_to *to,
+			     const struct sluice_msg *msg, struct sluice_req *req)
+{
+	switch (to->action) {
+	case SLUICE_ACTION_PASS:
+		return pass(c, req);
+	case SLUICE_ACTION_GROUP:
+		refuse(c, to, req);
+		return 0;
+	case SLUICE_ACTION_CANCEL:
+		sluice_req_received(req, c->tcp->l);
+		sluice_req_cancel_by(to, msg, req);
+		break;
+	case SLUICE_ACTION_DROP:
+		sluice_req_received(req, c->tcp->l);
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
+		break;
+	default:
+		sluice_req_received(req, c->tcp->l);
+		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
+	}
+	sluice_bytes_put(req->bytes);
+	return 0;
+}
+
+/*
+ * Send the @len bytes at @at of @bytes, a message that arrived at @now, where its rule says. Takes
+ * a reference of @bytes if it returns 0. Context: section.
+ */
+static int dispatch(struct sluice_conn *c, struct sluice_bytes *bytes, u32 at, u32 len, u32 share,
+		    u64 now)
 {
 	struct sluice_listener *l = c->tcp->l;
+	struct sluice_req spare sluice_uninit;
 	const struct sluice_verdict_to *to;
+	struct sluice_req *req, *own = NULL;
 	struct sluice_classified found;
 	struct sluice_msg msg;
 	struct sluice_hint hint;
 	bool asked;
-	int err = 0;
+	int err;
 
-	describe(c, bytes, &msg);
+	describe(c, bytes->data + at, len, &msg);
 	asked = unlikely(rcu_access_pointer(l->classifier)) &&
 		sluice_classifier_ask_message(l, &msg, &hint);
 	to = sluice_classify(rcu_dereference_bh(l->rules), rcu_dereference_bh(l->conf), &msg,
 			     asked ? &hint : NULL, &found);
-	{
-		struct sluice_req req = {
-			.rule = to->stats,
-			.arrival = sluice_now(),
-			.len = c->need,
-			.prio = found.prio < 0 ? to->prio : found.prio,
-			.kind = SLUICE_REQ_KIND_TCP,
-			.borrowed = true,
-			.truesize = sizeof(req) + c->need,
-			.seq = c->rx_seq,
-			.bytes = bytes,
-			.conn = c,
-		};
-
-		req.deadline = sluice_deadline(to, &msg, req.arrival);
-		WRITE_ONCE(c->rx_seq, c->rx_seq + 1);
-		if (to->action == SLUICE_ACTION_GROUP || to->action == SLUICE_ACTION_PASS) {
-			if (to->action == SLUICE_ACTION_PASS) {
-				err = pass(c, &req);
-			} else {
-				req.hash = sluice_ingress_hash(to->class->group, &msg, &req,
-							       &found);
-				err = offer_or_pause(c, to, &msg, &req);
-			}
-			if (err)
-				WRITE_ONCE(c->rx_seq, c->rx_seq - 1);
-			if (unlikely(found.bad) && err != -EAGAIN && err != -EBUSY)
-				atomic64_inc(&l->bad_verdicts);
-			return err;
-		}
-		if (unlikely(found.bad))
-			atomic64_inc(&l->bad_verdicts);
-		sluice_req_received(&req, l);
-		if (to->action == SLUICE_ACTION_CANCEL)
-			sluice_req_cancel_by(to, &msg, &req);
-		else if (to->action == SLUICE_ACTION_DROP)
-			sluice_req_drop(&req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
-		else
-			sluice_req_reject(&req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
+	if (likely(to->action == SLUICE_ACTION_GROUP))
+		own = sluice_req_alloc();
+	req = own ?: &spare;
+	memset(req, 0, sizeof(*req));
+	req->rule = to->stats;
+	req->arrival = now;
+	req->deadline = sluice_deadline(to, &msg, now);
+	req->len = len;
+	req->prio = found.prio < 0 ? to->prio : found.prio;
+	req->kind = SLUICE_REQ_KIND_TCP;
+	req->borrowed = !own;
+	req->truesize = sizeof(*req) + max(share, room_of(len));
+	req->seq = c->rx_seq;
+	req->at = at;
+	req->bytes = bytes;
+	req->conn = c;
+	WRITE_ONCE(c->rx_seq, c->rx_seq + 1);
+	if (likely(own)) {
+		own->hash = sluice_ingress_hash(to->class->group, &msg, own, &found);
+		err = offer_or_pause(c, to, &msg, own);
+	} else {
+		err = keep_out(c, to, &msg, req);
 	}
-	kvfree(bytes);
-	return 0;
-}
-
-static u8 *buffer(u32 size, gfp_t gfp)
-{
-	return gfp == GFP_KERNEL ? kvmalloc(size, gfp) : kmalloc(size, gfp | __GFP_NOWARN);
+	if (unlikely(err)) {
+		WRITE_ONCE(c->rx_seq, c->rx_seq - 1);
+		if (own) {
+			own->conn = NULL;
+			own->bytes = NULL;
+			sluice_req_free(own, true);
+		}
+	}
+	if (unlikely(found.bad) && err != -EAGAIN && err != -EBUSY)
+		atomic64_inc(&l->bad_verdicts);
+	return err;
 }
 
 /* The bytes in c->head are somebody else's now, or gone. The socket lock is held. */
 static void uncharge(struct sluice_conn *c)
 {
-	sk_mem_uncharge(c->sk, c->head_room);
 	c->head = NULL;
 	c->head_len = 0;
-	c->head_room = 0;
 }
 
 /* Let go of what was kept of a message. The socket lock is held. */
@@ -362,7 +541,10 @@ void sluice_conn_drop_head(struct sluice_conn *c)
 {
 	if (!c->head)
 		return;
-	kvfree(c->head);
+	sk_mem_uncharge(c->sk, c->head->room);
+	local_bh_disable();
+	sluice_bytes_put(c->head);
+	local_bh_enable();
 	uncharge(c);
 }
 
@@ -371,67 +553,167 @@ static int grow(struct sluice_conn *c, u32 size, gfp_t gfp)
 {
 	struct sock *sk = c->sk;
 	u32 len = c->head_len;
-	u8 *bytes;
+	struct sluice_bytes *b;
 
-	if (size <= c->head_room)
+	if (c->head && size <= c->head->room)
 		return 0;
-	bytes = buffer(size, gfp);
-	if (!bytes)
+	b = bytes_wait(size, gfp);
+	if (!b)
 		return -ENOMEM;
-	if (!__sk_mem_schedule(sk, size, SK_MEM_RECV)) {
-		kvfree(bytes);
+	if (!__sk_mem_schedule(sk, b->room, SK_MEM_RECV)) {
+		local_bh_disable();
+		sluice_bytes_put(b);
+		local_bh_enable();
 		return -ENOMEM;
 	}
-	memcpy(bytes, c->head, len);
+	sk_mem_charge(sk, b->room);
+	if (len)
+		memcpy(b->data, c->head->data, len);
 	sluice_conn_drop_head(c);
-	sk_mem_charge(sk, size);
-	c->head = bytes;
+	c->head = b;
 	c->head_len = len;
-	c->head_room = size;
 	return 0;
 }
 
-/* Take the complete message at @at whose first bytes are in c->head. Return: as take(). */
-static int take_rest(struct sluice_conn *c, u32 at, gfp_t gfp)
+static void next_message(struct sluice_conn *c)
 {
-	int err = grow(c, c->need, gfp);
-
-	if (err)
-		return err;
-	err = sluice_conn_copy(c->sk, at, c->head + c->head_len, c->need - c->head_len);
-	if (err)
-		return err;
-	local_bh_disable();
-	err = dispatch(c, c->head);
-	local_bh_enable();
-	if (!err)
-		uncharge(c);
-	return err;
+	c->need = 0;
+	if (!c->fed && c->tcp->framing != SLUICE_FRAMING_BPF)
+		return; /* nothing is in its state */
+	c->fed = 0;
+	BUILD_BUG_ON(sizeof(c->framer) > sizeof(c->frame));
+	memset(&c->frame, 0, sizeof(c->frame));
 }
 
 /*
- * Take the complete message at @at.
- * Return: 0; -EAGAIN the connection waits for room, -EBUSY for its own replies; -ENOENT it is left
- * to the owner; -ENOMEM; -EFAULT.
+ * Take the complete message at @at whose first bytes are in c->head. Return: as take().
  */
-static int take(struct sluice_conn *c, u32 at, gfp_t gfp)
+static int take_rest(struct sluice_conn *c, u32 at, gfp_t gfp)
 {
-	u8 *bytes;
+	int err = grow(c, c->need, gfp);
+	u32 room;
+	u64 now;
+
+	if (err)
+		return err;
+	err = sluice_conn_copy(c->sk, at, c->head->data + c->head_len, c->need - c->head_len);
+	if (err)
+		return err;
+	room = c->head->room;
+	now = sluice_now();
+	local_bh_disable();
+	err = dispatch(c, c->head, 0, c->need, room, now);
+	local_bh_enable();
+	if (err)
+		return err;
+	WRITE_ONCE(c->active, now);
+	sk_mem_uncharge(c->sk, room);
+	uncharge(c);
+	next_message(c);
+	WRITE_ONCE(c->requests, c->requests + 1);
+	return 0;
+}
+
+/*
+ * Find up to @max messages from @at on of which all of the @avail bytes that are there. What is
+ * known of the one behind them stays in @c. Return: 0, or as feed() if the first one is at fault.
+ */
+static int scan(struct sluice_conn *c, u32 at, u32 avail, u32 max, struct piece *p,
+		struct burst *burst)
+{
+	u32 left;
+	int ret;
+
+	burst->n = 0;
+	burst->total = 0;
+	while (burst->n < max) {
+		left = avail - burst->total;
+		if (!c->need && left) {
+			ret = feed(c, p, at + burst->total, left);
+			if (unlikely(ret < 0)) {
+				if (!burst->n)
+					return ret;
+				/* it is found again when those before it are taken */
+				next_message(c);
+				p->skb = NULL;
+				p->len = 0;
+				break;
+			}
+			c->need = ret;
+		}
+		if (!c->need || c->need > left)
+			break;
+		if (burst->n && burst->total + c->need > LARGE_ROOM)
+			break;
+		burst->len[burst->n++] = c->need;
+		burst->total += c->need;
+		next_message(c);
+	}
+	return 0;
+}
+
+/* Copy what was found, from the piece that it was found in, if it is all there. */
+static int gather(struct sluice_conn *c, u32 at, const struct piece *p, const struct burst *burst,
+		  u8 *to)
+{
+	u32 off = at - p->at;
+
+	if (likely(off < p->len && burst->total <= p->len - off)) {
+		memcpy(to, p->data + off, burst->total);
+		return 0;
+	}
+	return sluice_conn_copy(c->sk, at, to, burst->total);
+}
+
+/*
+ * Take the messages at @at; *taken, of so many bytes, were. Those behind the last of them are
+ * forgotten but for the length of the first, to be found again.
+ * Return: 0 all; -EAGAIN the connection waits for room, -EBUSY for its own replies; -ENOENT the
+ * next one is left to the owner; -ENOMEM; -EFAULT.
+ */
+static int take(struct sluice_conn *c, u32 at, const struct piece *p, const struct burst *burst,
+		gfp_t gfp, u64 now, u32 *taken)
+{
+	struct sluice_bytes *b;
+	u32 i = 0, share;
 	int err;
 
-	if (unlikely(c->head_len))
-		return take_rest(c, at, gfp);
-	bytes = buffer(c->need, gfp);
-	if (unlikely(!bytes))
-		return -ENOMEM;
-	err = sluice_conn_copy(c->sk, at, bytes, c->need);
-	if (likely(!err)) {
-		local_bh_disable();
-		err = dispatch(c, bytes);
+	*taken = 0;
+	local_bh_disable();
+	b = bytes_get(burst->total);
+	if (unlikely(!b)) {
 		local_bh_enable();
+		b = bytes_wait(burst->total, gfp);
+		local_bh_disable();
 	}
-	if (unlikely(err))
-		kvfree(bytes);
+	err = b ? gather(c, at, p, burst, b->data) : -ENOMEM;
+	if (unlikely(err)) {
+		if (b)
+			sluice_bytes_put(b);
+	} else {
+		refcount_set(&b->ref, burst->n);
+		share = b->room / burst->n;
+		now = now ?: sluice_now();
+		WRITE_ONCE(c->active, now);
+		for (; i < burst->n; i++) {
+			err = dispatch(c, b, *taken, burst->len[i], share, now);
+			if (unlikely(err))
+				break;
+			*taken += burst->len[i];
+		}
+		WRITE_ONCE(c->requests, c->requests + i);
+		if (unlikely(err))
+			bytes_drop(b, burst->n - i);
+	}
+	local_bh_enable();
+	if (likely(!err)) {
+		if (unlikely(c->burst == burst->n))
+			c->burst = 2 * c->burst < BURST ? 2 * c->burst : 0;
+		return 0;
+	}
+	next_message(c);
+	c->need = burst->len[i];
+	c->burst = max(i, 1U); /* so that no more than a part of the copying is for nothing */
 	return err;
 }
 
@@ -462,64 +744,102 @@ static void fault(struct sluice_conn *c, int err, gfp_t gfp)
 	}
 }
 
-/* Whether the connection has as much to be answered, or to be sent, as it may have. */
-static bool held(const struct sluice_conn *c)
+/* How many messages more the connection may have to be answered; 0: or has as much to be sent. */
+static u32 room(const struct sluice_conn *c)
 {
-	return sluice_conn_in_flight(c) >= c->tcp->pipeline ||
-	       READ_ONCE(c->memory) >= c->tcp->send_limit;
+	u32 flying = sluice_conn_in_flight(c);
+
+	if (READ_ONCE(c->memory) >= c->tcp->send_limit || flying >= c->tcp->pipeline)
+		return 0;
+	return c->tcp->pipeline - flying;
 }
 
-static void next_message(struct sluice_conn *c)
+/* The same, and if it is 0, a request that ends from now on has it looked at again. */
+static u32 room_or_wait(struct sluice_conn *c)
 {
-	WRITE_ONCE(c->requests, c->requests + 1);
-	c->need = 0;
-	c->fed = 0;
-	BUILD_BUG_ON(sizeof(c->framer) > sizeof(c->frame));
-	memset(&c->frame, 0, sizeof(c->frame));
+	u32 n = room(c);
+
+	if (likely(n))
+		return n;
+	WRITE_ONCE(c->attention, true);
+	sluice_conn_asked(); /* E2 */
+	return room(c);
 }
 
 /*
- * Read up to BUDGET messages. Return: their bytes; in *more, whether others may follow; in
+ * Read on with a message whose first bytes are in c->head. Return: bytes of it that were read from
+ * the queue; *more and *err as below.
+ */
+static u32 read_rest(struct sluice_conn *c, u32 avail, gfp_t gfp, struct piece *p, bool *more,
+		     int *err)
+{
+	u32 left;
+
+	if (!c->need) {
+		*err = feed(c, p, 0, avail);
+		if (*err < 0)
+			return 0;
+		c->need = *err;
+		*err = 0;
+	}
+	left = c->need - c->head_len;
+	if (!c->need || left > avail) {
+		*more = false;
+		return 0;
+	}
+	*err = take_rest(c, 0, gfp);
+	return *err ? 0 : left;
+}
+
+/*
+ * Read up to about BUDGET messages. Return: their bytes; in *more, whether others may follow; in
  * *passed, how long the next one is, if it is left to the owner.
  */
-static u32 read_some(struct sluice_conn *c, gfp_t gfp, bool *more, u32 *passed)
+static u32 read_some(struct sluice_conn *c, gfp_t gfp, u64 now, bool *more, u32 *passed)
 {
-	u32 done = 0, budget, left, avail = tcp_inq(c->sk);
-	int ret;
+	u32 done = 0, taken, n, budget = BUDGET, avail = tcp_inq(c->sk);
+	struct burst burst sluice_uninit;
+	struct piece p sluice_uninit;
+	int err = 0;
 
+	p.skb = NULL;
+	p.at = 0;
+	p.len = 0;
 	*more = true;
-	for (budget = BUDGET; budget; budget--) {
-		if (unlikely(held(c))) {
-			WRITE_ONCE(c->attention, true);
-			sluice_conn_asked(); /* E2 */
-			if (held(c))
+	while (budget) {
+		n = room_or_wait(c);
+		if (unlikely(!n))
+			return done;
+		if (unlikely(c->head_len)) {
+			done = read_rest(c, avail, gfp, &p, more, &err);
+			if (!*more)
 				return done;
-		}
-		if (!c->need && (avail != done || c->head_len)) {
-			ret = feed(c, done, avail - done);
-			if (unlikely(ret < 0)) {
-				fault(c, ret, GFP_KERNEL);
+			budget--;
+		} else {
+			n = min3(n, budget, c->burst ?: (u32)BURST);
+			err = scan(c, done, avail - done, n, &p, &burst);
+			if (unlikely(err)) {
+				fault(c, err, GFP_KERNEL);
 				return done;
 			}
-			c->need = ret;
-		}
-		left = c->need - c->head_len;
-		if (!c->need || left > avail - done) {
-			*more = false;
-			return done;
-		}
-		ret = take(c, done, gfp);
-		if (unlikely(ret)) {
-			if (ret == -ENOENT) {
-				*passed = left;
-				next_message(c);
-			} else if (ret != -EAGAIN && ret != -EBUSY) {
-				fault(c, ret, gfp);
+			if (!burst.n) {
+				*more = false;
+				return done;
 			}
-			return done;
+			err = take(c, done, &p, &burst, gfp, now, &taken);
+			done += taken;
+			budget -= burst.n;
 		}
-		done += left;
-		next_message(c);
+		if (likely(!err))
+			continue;
+		if (err == -ENOENT) {
+			*passed = c->need;
+			WRITE_ONCE(c->requests, c->requests + 1);
+			next_message(c);
+		} else if (err != -EAGAIN && err != -EBUSY) {
+			fault(c, err, gfp);
+		}
+		return done;
 	}
 	sluice_conn_kick(c);
 	return done;
@@ -550,7 +870,7 @@ static void stash(struct sluice_conn *c, gfp_t gfp)
 	}
 	err = grow(c, size, gfp);
 	if (!err)
-		err = sluice_conn_copy(c->sk, 0, c->head + c->head_len, n);
+		err = sluice_conn_copy(c->sk, 0, c->head->data + c->head_len, n);
 	if (unlikely(err)) {
 		fault(c, err, gfp);
 		return;
@@ -564,33 +884,36 @@ static void stash(struct sluice_conn *c, gfp_t gfp)
  * sluice_conn_read() - take the messages that are complete and have a place to go
  * @c: its socket lock is held, by us or by the caller of a socket's callback
  * @gfp: GFP_KERNEL if the context may sleep
+ * @now: when what is there arrived, CLOCK_MONOTONIC ns; 0: nobody knows, so that is now
  *
  * What is not taken stays in the receive queue, so that the sender's window closes. Memory for a
  * message that is not complete is the socket's, and bounded by its receive buffer and the length of
  * a message, however slowly and in however small pieces it comes.
  */
-void sluice_conn_read(struct sluice_conn *c, gfp_t gfp)
+void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now)
 {
 	struct sock *sk = c->sk;
 	u32 done, passed = 0;
-	u64 now = 0;
 
 	if (unlikely(c->owner) && c->owner->passing)
 		return;
 	if (c->reading || c->ending || READ_ONCE(c->doomed) || READ_ONCE(c->paused_on))
 		return;
+	if (!tcp_inq(sk) && !c->head_len) {
+		c->more = false;
+		WRITE_ONCE(c->message_since, 0);
+		return;
+	}
 	c->reading = true;
-	done = read_some(c, gfp, &c->more, &passed);
+	done = read_some(c, gfp, now, &c->more, &passed);
 	if (done) {
-		now = sluice_now();
 		WRITE_ONCE(c->received_bytes, c->received_bytes + done);
-		WRITE_ONCE(c->active, now);
 		tcp_read_done(sk, done);
 	}
 	if (c->more || !(tcp_inq(sk) || c->head_len))
 		WRITE_ONCE(c->message_since, 0);
 	else if (done || !c->message_since)
-		WRITE_ONCE(c->message_since, now ?: sluice_now());
+		WRITE_ONCE(c->message_since, done ? c->active : sluice_now());
 	if (unlikely(!c->more && tcp_inq(sk) && full(sk)))
 		stash(c, gfp);
 	c->reading = false;

@@ -3,15 +3,14 @@
  * Connections, the way back: puts replies in the order of their requests, and many of them into one
  * send.
  */
+#include "pool.h"
 #include "tcp.h"
 
-#define CHUNK_SMALL 512
-#define CHUNK	    4096
-#define VECTORS	    16 /* chunks of one send */
+#define VECTORS 16 /* chunks of one send */
 /* beyond the send limit, for replies of requests that were read before it was reached */
 #define MEMORY_OVER SZ_16M
 
-/* Bytes of replies, in order. */
+/* Bytes of replies, in order; a block of a pool, got and put with bottom halves disabled. */
 struct chunk {
 	struct list_head node;
 	u32 len;
@@ -28,46 +27,15 @@ struct parked {
 	bool cut;  /* it has ended without a whole reply */
 };
 
-static struct kmem_cache *small_chunks, *large_chunks;
-
-/* Kernels that clear what is allocated leave alone what somebody constructs. */
-static void construct(void *chunk)
-{
-}
-
-static struct kmem_cache *cache_create(const char *name, u32 size)
-{
-	return kmem_cache_create(name, size, 0, 0, construct);
-}
-
-/* Return: 0 or -ENOMEM. */
-int sluice_chunks_init(void)
-{
-	small_chunks = cache_create("sluice_small_chunks", CHUNK_SMALL);
-	large_chunks = cache_create("sluice_large_chunks", CHUNK);
-	if (small_chunks && large_chunks)
-		return 0;
-	sluice_chunks_fini();
-	return -ENOMEM;
-}
-
-/* No connection is left. */
-void sluice_chunks_fini(void)
-{
-	kmem_cache_destroy(small_chunks);
-	kmem_cache_destroy(large_chunks);
-}
-
 static struct chunk *chunk_create(u32 len, bool more)
 {
-	u32 size = !more && len + sizeof(struct chunk) <= CHUNK_SMALL ? CHUNK_SMALL : CHUNK;
-	struct chunk *k = kmem_cache_alloc(size == CHUNK ? large_chunks : small_chunks,
-					   GFP_ATOMIC | __GFP_NOWARN);
+	bool small = !more && len + sizeof(struct chunk) <= SLUICE_BLOCK_SMALL;
+	struct chunk *k = sluice_pool_get(small ? &sluice_small_blocks : &sluice_large_blocks);
 
 	if (!k)
 		return NULL;
 	k->len = 0;
-	k->room = size - sizeof(*k);
+	k->room = (small ? SLUICE_BLOCK_SMALL : SLUICE_BLOCK_LARGE) - sizeof(*k);
 	return k;
 }
 
@@ -78,7 +46,8 @@ static u32 chunk_size(const struct chunk *k)
 
 static void chunk_free(struct chunk *k)
 {
-	kmem_cache_free(chunk_size(k) == CHUNK ? large_chunks : small_chunks, k);
+	sluice_pool_put(chunk_size(k) == SLUICE_BLOCK_SMALL ? &sluice_small_blocks :
+							      &sluice_large_blocks, k);
 }
 
 static void chunks_free(struct list_head *chunks)
@@ -117,7 +86,7 @@ static int append(struct sluice_conn *c, struct list_head *chunks, const u8 *dat
 			list_add_tail(&k->node, chunks);
 		}
 		n = min(len, k->room - k->len);
-		memcpy(k->data + k->len, data, n);
+		sluice_copy(k->data + k->len, data, n);
 		k->len += n;
 		WRITE_ONCE(c->queued, c->queued + n);
 		data += n;
@@ -306,8 +275,8 @@ void sluice_conn_req_end(struct sluice_req *req)
 	struct sluice_conn *c = req->conn;
 	int moved;
 
-	if (!req->borrowed)
-		kvfree(req->bytes);
+	if (!req->borrowed && req->bytes)
+		sluice_bytes_put(req->bytes);
 	if (!c)
 		return;
 	spin_lock(&c->lock);
@@ -357,6 +326,7 @@ static void consume(struct sluice_conn *c, u32 n)
 
 	WRITE_ONCE(c->sent_bytes, c->sent_bytes + n);
 	c->sent += n;
+	spin_lock_bh(&c->lock);
 	while (!list_empty(&c->sending)) {
 		struct chunk *k = list_first_entry(&c->sending, struct chunk, node);
 
@@ -367,7 +337,6 @@ static void consume(struct sluice_conn *c, u32 n)
 		list_del(&k->node);
 		chunk_free(k);
 	}
-	spin_lock_bh(&c->lock);
 	WRITE_ONCE(c->queued, c->queued - n);
 	WRITE_ONCE(c->memory, c->memory - freed);
 	spin_unlock_bh(&c->lock);
@@ -420,7 +389,7 @@ void sluice_conn_send(struct sluice_conn *c)
 			break;
 		consume(c, n);
 		WRITE_ONCE(c->stalled_since, 0);
-		WRITE_ONCE(c->active, sluice_now());
+		WRITE_ONCE(c->active, tcp_sk(c->sk)->tcp_clock_cache);
 	}
 	if (!list_empty(&c->sending) && !c->stalled_since)
 		WRITE_ONCE(c->stalled_since, sluice_now());
@@ -431,10 +400,12 @@ void sluice_conn_drop_replies(struct sluice_conn *c)
 {
 	struct parked *p, *next;
 
+	local_bh_disable();
 	list_for_each_entry_safe(p, next, &c->parked, node) {
 		chunks_free(&p->chunks);
 		parked_free(c, p);
 	}
 	chunks_free(&c->out);
 	chunks_free(&c->sending);
+	local_bh_enable();
 }

@@ -124,7 +124,8 @@ static int show(struct sluice_conn *c, u32 at, u32 from, u8 *to, u32 len)
 {
 	u32 kept = from < c->head_len ? min(len, c->head_len - from) : 0;
 
-	memcpy(to, c->head + from, kept);
+	if (kept)
+		memcpy(to, c->head->data + from, kept);
 	if (kept == len)
 		return 0;
 	return sluice_conn_copy(c->sk, at + from + kept - c->head_len, to + kept, len - kept);
@@ -141,8 +142,10 @@ static int judge(struct sluice_conn *c, int ret, u32 done)
 	if (!ret) {
 		if (done < s->done)
 			return -EPROTO;
+		if (done > max)
+			return -EMSGSIZE;
 		s->done = done;
-		return done > max ? -EMSGSIZE : 0;
+		return 0;
 	}
 	if ((u32)ret > max)
 		return -EMSGSIZE;

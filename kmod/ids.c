@@ -209,10 +209,12 @@ bool sluice_ids_leave(struct sluice_req *req)
  */
 void sluice_ids_retreat(struct sluice_req *req)
 {
-	if (req->tag)
+	if (req->tag) {
 		sluice_ids_leave(req);
-	else
+		req->truesize -= sizeof(struct sluice_id);
+	} else {
 		atomic64_dec(&ids_of(req)->untracked);
+	}
 }
 
 /**

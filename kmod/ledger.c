@@ -180,9 +180,3 @@ bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged)
 	}
 	return true;
 }
-
-/* Add a latency to a class's histogram. Context: section. */
-void sluice_hist_add(struct sluice_class *class, enum sluice_stage stage, u64 ns)
-{
-	this_cpu_inc(class->hist->bucket[stage][sluice_hist_bucket(ns)]);
-}

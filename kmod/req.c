@@ -3,62 +3,20 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/jhash.h>
-#include <linux/slab.h>
 #include <linux/udp.h>
 
 #include "ids.h"
+#include "pool.h"
 #include "xdp.h"
 
-/*
- * A few free requests per CPU, taken and put back with bottom halves disabled, so that a request
- * costs a pointer move instead of a call of the allocator. Under KASAN each request is the
- * allocator's, so that a use after free shows.
- */
-#define MAGAZINE 64
-#define REFILL	 16
+#define KEEP 64 /* free requests per CPU */
 
-struct magazine {
-	u32 n;
-	void *req[MAGAZINE];
-};
+static struct sluice_pool pool;
 
-static DEFINE_PER_CPU(struct magazine, magazines);
-static struct kmem_cache *cache;
-
-static bool use_magazine(void)
+/* Memory for a request, not cleared. Context: bottom halves disabled. Return: it, or NULL. */
+struct sluice_req *sluice_req_alloc(void)
 {
-	return !IS_ENABLED(CONFIG_KASAN);
-}
-
-static struct sluice_req *cache_get(void)
-{
-	struct magazine *m;
-
-	if (!use_magazine())
-		return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
-	m = this_cpu_ptr(&magazines);
-	if (unlikely(!m->n)) {
-		m->n = kmem_cache_alloc_bulk(cache, GFP_ATOMIC | __GFP_NOWARN, REFILL, m->req);
-		if (!m->n)
-			return NULL;
-	}
-	return m->req[--m->n];
-}
-
-static void cache_put(struct sluice_req *req)
-{
-	struct magazine *m;
-
-	if (!use_magazine()) {
-		kmem_cache_free(cache, req);
-		return;
-	}
-	m = this_cpu_ptr(&magazines);
-	if (unlikely(m->n == MAGAZINE)) {
-		m->n = MAGAZINE / 2;
-		kmem_cache_free_bulk(cache, MAGAZINE / 2, &m->req[MAGAZINE / 2]);
-	}
-	m->req[m->n++] = req;
+	return sluice_pool_get(&pool);
 }
 
 /**
@@ -69,7 +27,7 @@ static void cache_put(struct sluice_req *req)
  */
 struct sluice_req *sluice_req_create(const struct sluice_req *from)
 {
-	struct sluice_req *req = cache_get();
+	struct sluice_req *req = sluice_pool_get(&pool);
 
 	if (unlikely(!req))
 		return NULL;
@@ -78,7 +36,7 @@ struct sluice_req *sluice_req_create(const struct sluice_req *from)
 	if (req->kind == SLUICE_REQ_KIND_XDP) {
 		req->frame = sluice_xdp_frame_copy(from->frame, from->off + from->len);
 		if (unlikely(!req->frame)) {
-			cache_put(req);
+			sluice_pool_put(&pool, req);
 			return NULL;
 		}
 	}
@@ -113,7 +71,7 @@ void sluice_req_free(struct sluice_req *req, bool served)
 			kfree_skb(req->skb);
 	}
 	if (!req->borrowed)
-		cache_put(req);
+		sluice_pool_put(&pool, req);
 }
 
 /* Let go of a request whose bytes stay the stack's. Context: bottom halves disabled. */
@@ -148,11 +106,11 @@ u32 sluice_req_flow(const struct sluice_req *req, u32 seed)
 int sluice_req_copy(const struct sluice_req *req, void *to, u32 len)
 {
 	if (req->kind == SLUICE_REQ_KIND_TCP) {
-		memcpy(to, req->bytes, len);
+		sluice_copy(to, req->bytes->data + req->at, len);
 		return 0;
 	}
 	if (req->kind == SLUICE_REQ_KIND_XDP) {
-		memcpy(to, req->frame->data + req->off, len);
+		sluice_copy(to, req->frame->data + req->off, len);
 		return 0;
 	}
 	return skb_copy_bits(req->skb, req->off, to, len);
@@ -249,25 +207,16 @@ int sluice_req_cache_init(void)
 
 	if (err)
 		return err;
-	cache = KMEM_CACHE(sluice_req, SLAB_HWCACHE_ALIGN);
-	if (cache)
-		return 0;
-	sluice_ids_cache_fini();
-	return -ENOMEM;
+	err = sluice_pool_init(&pool, "sluice_req", sizeof(struct sluice_req), SMP_CACHE_BYTES,
+			       KEEP);
+	if (err)
+		sluice_req_cache_fini();
+	return err;
 }
 
 /* All requests have ended, and no section of ours runs any more. */
 void sluice_req_cache_fini(void)
 {
-	struct magazine *m;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		m = per_cpu_ptr(&magazines, cpu);
-		if (m->n)
-			kmem_cache_free_bulk(cache, m->n, m->req);
-		m->n = 0;
-	}
-	kmem_cache_destroy(cache);
+	sluice_pool_fini(&pool);
 	sluice_ids_cache_fini();
 }

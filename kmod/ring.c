@@ -94,13 +94,14 @@ static void wake(struct sluice_ring *ring)
 
 /*
  * Fill a RESERVED slot and hand it to the consumer, and the request with it.
+ * @now: the clock when it was offered: what comes straight from its socket has waited 0
  * Context: section. The lock is taken for the index moves only; the copy is made outside.
  */
-static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
+static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req, u64 now)
 {
 	struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
 	u32 len = req->len, prio = req->prio;
-	u64 wait = sluice_now() - req->arrival;
+	u64 wait = now > req->arrival ? now - req->arrival : 0;
 	bool cancelled = false;
 
 	req->published = saturate(wait);
@@ -121,7 +122,7 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req)
 	/* cannot fail: the length is the message's own */
 	sluice_req_copy(req, hdr + 1, len);
 	memset((u8 *)(hdr + 1) + len, 0, ALIGN(len, 8) - len);
-	sluice_hist_add(req->class, SLUICE_STAGE_WAIT, wait);
+	sluice_hist_add(req->class, SLUICE_STAGE_WAIT, wait, 1);
 	trace_sluice_published(req, ring, slot);
 	this_cpu_inc(ring->cnt->received);
 
@@ -180,12 +181,13 @@ static noinline int wait_for_slot(struct sluice_ring *ring, struct sluice_req *r
  * @ring: in its group's set when the section began
  * @req: request; taken if the answer is 0
  * @wait: if the window is used up, wait in the ring's own backlog
+ * @now: CLOCK_MONOTONIC ns
  *
  * Context: section.
  * Return: 0; -EMSGSIZE larger than any slot; -ESHUTDOWN the ring is leaving; -EAGAIN no room
  * (without @wait); -ENOBUFS, -ENOMEM the group's backlog holds its limit of requests, of bytes.
  */
-int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait)
+int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait, u64 now)
 {
 	int err = 0;
 	u32 slot;
@@ -203,7 +205,7 @@ int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wai
 	slot = ring->waiting.q.n && wait ? SLUICE_SLOTS_NONE : slot_reserve(ring, req);
 	if (likely(slot != SLUICE_SLOTS_NONE)) {
 		spin_unlock(&ring->lock);
-		publish(ring, slot, req);
+		publish(ring, slot, req, now);
 		return 0;
 	}
 	if (wait)
@@ -271,7 +273,7 @@ void sluice_ring_pull(struct sluice_ring *ring)
 			continue;
 		}
 		sluice_backlog_uncharge(g, req);
-		publish(ring, slot, req);
+		publish(ring, slot, req, now);
 	}
 	sluice_room_made(); /* B2 */
 	if (READ_ONCE(g->backlog.q.n) && !READ_ONCE(ring->closed))

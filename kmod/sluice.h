@@ -164,6 +164,13 @@ enum sluice_req_kind {
 	SLUICE_REQ_KIND_TCP, /* bytes: a copy of the message; the connection orders replies */
 };
 
+/* A copy of the bytes of messages that were taken at once; each of their requests holds it. */
+struct sluice_bytes {
+	refcount_t ref;
+	u32 room;
+	u8 data[];
+};
+
 /*
  * A request, from its arrival in a group to its end. While the kernel owns it, it lies in a
  * backlog; while a consumer has it, in ring->req[slot]. Whoever takes it out of there in a section
@@ -199,10 +206,11 @@ struct sluice_req {
 				struct xdp_frame *frame;
 			};
 		};
-		struct {			  /* TCP */
-			u32 seq;		  /* number in its connection */
-			u8 *bytes;		  /* kvmalloc(), or the section's if borrowed */
-			struct sluice_conn *conn; /* reference */
+		struct {			    /* TCP */
+			u32 seq;		    /* number in its connection */
+			u32 at;			    /* of the message in @bytes */
+			struct sluice_bytes *bytes; /* reference, the section's if borrowed */
+			struct sluice_conn *conn;   /* the same */
 		};
 	};
 };
@@ -494,6 +502,7 @@ struct sluice_net *sluice_net(const struct net *net);
 /* req.c */
 int sluice_req_cache_init(void);
 void sluice_req_cache_fini(void);
+struct sluice_req *sluice_req_alloc(void);
 struct sluice_req *sluice_req_create(const struct sluice_req *from);
 void sluice_req_free(struct sluice_req *req, bool served);
 void sluice_req_pass(struct sluice_req *req);
@@ -529,9 +538,15 @@ void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring,
 void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome);
 bool sluice_req_settle(struct sluice_req *req, struct sluice_group *charged);
-void sluice_hist_add(struct sluice_class *class, enum sluice_stage stage, u64 ns);
 enum sluice_kind sluice_outcome_kind(enum sluice_outcome outcome);
 const char *sluice_outcome_name(enum sluice_outcome outcome);
+
+/* Add the latency of @n requests to a class's histogram. Context: section. */
+static inline void sluice_hist_add(struct sluice_class *class, enum sluice_stage stage, u64 ns,
+				   u32 n)
+{
+	this_cpu_add(class->hist->bucket[stage][sluice_hist_bucket(ns)], n);
+}
 
 /* snapshot.c */
 typedef bool (*sluice_visit_fn)(struct sluice_req *req, struct sluice_ring *ring, void *arg);
@@ -667,7 +682,7 @@ void sluice_watch_start(struct sluice_ring *ring);
 
 /* ring.c, ring_detach.c */
 struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot);
-int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait);
+int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait, u64 now);
 void sluice_ring_pull(struct sluice_ring *ring);
 bool sluice_ring_has_room(const struct sluice_ring *ring);
 struct sluice_slot_use __sluice_ring_slot_free(struct sluice_ring *ring, u32 slot);
@@ -737,7 +752,8 @@ void sluice_framer_destroy(struct sluice_framer *f);
 void sluice_framer_install(struct sluice_listener *l, struct sluice_framer *f);
 int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		      bool last);
-u32 sluice_conn_flow(const struct sluice_conn *c, u32 seed);
+u32 sluice_conn_flow(struct sluice_conn *c, u32 seed);
+void sluice_conn_unshare(struct sluice_req *req);
 u32 sluice_conn_source(const struct sluice_conn *c, u32 seed);
 void sluice_conn_from(const struct sluice_conn *c, struct sluice_from *from);
 void sluice_conn_req_end(struct sluice_req *req);

@@ -98,6 +98,7 @@ int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fre
 	const struct sluice_rings *set = rcu_dereference_bh(g->rings);
 	struct sluice_ring *ring;
 	bool bound;
+	u64 now;
 	int err;
 
 	if (unlikely(!set->n) && fresh && conf->no_consumer == SLUICE_NO_CONSUMER_PASS &&
@@ -116,7 +117,8 @@ int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fre
 		ring = NULL;
 	else
 		ring = sluice_steer_least(set);
-	err = ring ? sluice_ring_offer(ring, req, bound) : -EAGAIN;
+	now = fresh ? req->arrival : sluice_now();
+	err = ring ? sluice_ring_offer(ring, req, bound, now) : -EAGAIN;
 	switch (err) {
 	case 0:
 		return 0;

@@ -134,6 +134,8 @@ struct sluice_conn {
 	u16 peer_port;
 	u16 port;
 	u32 flow; /* hash of the above */
+	u32 hash; /* of @flow and @seed; the reader's */
+	u32 seed;
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_state_change)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
@@ -150,11 +152,13 @@ struct sluice_conn {
 	};
 	u32 fed;	  /* bytes of the current message the framer has seen */
 	u32 need;	  /* its length, 0: not known yet */
-	u8 *head;	  /* the first bytes of a message, of which the socket could not hold all */
+	/* the first bytes of a message, of which the socket could not hold all; charged to it */
+	struct sluice_bytes *head;
 	u32 head_len;
-	u32 head_room;	  /* charged to the socket */
+	u8 burst;	  /* messages that are taken at once, after it had to wait; 0: any */
 	u32 rx_seq;	  /* number of the next request */
 	bool reading;
+	bool starved;	  /* it has taken nothing since it waited for room */
 	bool more; /* it stopped with bytes left that may be messages */
 	bool ending;
 	bool closing;
@@ -206,9 +210,10 @@ bool sluice_conn_doom_soft(enum sluice_conn_count why);
 bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 
 /* conn_rx.c */
-void sluice_conn_read(struct sluice_conn *c, gfp_t gfp);
+void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now);
 void sluice_conn_unpause(struct sluice_conn *c);
 void sluice_conn_drop_head(struct sluice_conn *c);
+void sluice_bytes_put(struct sluice_bytes *b);
 int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len);
 
 /* adopt.c */
@@ -227,8 +232,6 @@ int sluice_framer_fill(struct sk_buff *msg, const struct sluice_tcp *tcp);
 int sluice_framer_feed(struct sluice_conn *c, u32 at, u32 avail);
 
 /* conn_tx.c */
-int sluice_chunks_init(void);
-void sluice_chunks_fini(void);
 void sluice_conn_send(struct sluice_conn *c);
 void sluice_conn_drop_replies(struct sluice_conn *c);
 

@@ -11,10 +11,11 @@
 #include "ids.h"
 #include "trace.h"
 
-#define SPINS  256 /* empty looks at the queue before the thread naps */
-#define NAP_NS (20 * NSEC_PER_USEC)
+#define KICK_BUDGET (2 * SLUICE_TX_BATCH)
+#define SPINS	    256 /* empty looks at the queue before the thread naps */
+#define NAP_NS	    (20 * NSEC_PER_USEC)
 /* for so long an adaptive thread stays away from a processor that others want */
-#define CROWDED_NS (10 * NSEC_PER_MSEC)
+#define CROWDED_NS  (10 * NSEC_PER_MSEC)
 
 /* Copy an entry once. What it says is checked, and used, in the copy only. */
 static void load(const struct sluice_ring *ring, u32 index, struct sluice_response *to)
@@ -80,20 +81,66 @@ static u32 take_batch(struct sluice_ring *ring, struct sluice_answer *a, u32 hea
 	return n;
 }
 
-/* The consumer's stamps, if they are possible: what it wrote is a claim. */
-static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 now)
+/* What a request took at each stage, ns, and how many did so. */
+struct took {
+	struct sluice_class *class;
+	u64 age;
+	u32 published;
+	u32 pickup;
+	u32 service;
+	u32 n;
+};
+
+/* Enter it into the histograms. The consumer's stamps are a claim. Context: section. */
+static __always_inline bool enter(struct sluice_class *class, u64 age, u32 published, u32 pickup,
+				  u32 service, u32 n)
+{
+	sluice_hist_add(class, SLUICE_STAGE_TOTAL, age, n);
+	if (pickup < published || (u64)pickup + service > age)
+		return false;
+	sluice_hist_add(class, SLUICE_STAGE_PICKUP, pickup - published, n);
+	sluice_hist_add(class, SLUICE_STAGE_SERVICE, service, n);
+	sluice_hist_add(class, SLUICE_STAGE_SEND, age - pickup - service, n);
+	return true;
+}
+
+static noinline void enter_all(struct took *all)
+{
+	if (all->n)
+		enter(all->class, all->age, all->published, all->pickup, all->service, all->n);
+	all->n = 0;
+}
+
+/* Messages of one segment that were served in one batch take the same: enter them at once. */
+static noinline bool tally(struct took *all, const struct sluice_req *req, u64 age, u32 pickup,
+			   u32 service)
+{
+	if (!all->n || all->class != req->class || all->age != age ||
+	    all->published != req->published || all->pickup != pickup || all->service != service) {
+		enter_all(all);
+		all->class = req->class;
+		all->age = age;
+		all->published = req->published;
+		all->pickup = pickup;
+		all->service = service;
+	}
+	all->n++;
+	return pickup >= req->published && (u64)pickup + service <= age;
+}
+
+static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 now,
+		   struct took *all)
 {
 	const struct sluice_req *req = a->req;
-	u64 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
+	u32 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
 	u64 age = now - req->arrival;
+	bool possible;
 
-	sluice_hist_add(req->class, SLUICE_STAGE_TOTAL, age);
-	if (pickup < req->published || pickup + service > age)
-		return;
-	sluice_hist_add(req->class, SLUICE_STAGE_PICKUP, pickup - req->published);
-	sluice_hist_add(req->class, SLUICE_STAGE_SERVICE, service);
-	sluice_hist_add(req->class, SLUICE_STAGE_SEND, age - pickup - service);
-	if (!pickup)
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		possible = tally(all, req, age, pickup, service);
+	else
+		possible = enter(req->class, age, req->published, pickup, service, 1);
+	if (!possible || !pickup)
 		return;
 	a->class = req->class;
 	a->service = service;
@@ -143,7 +190,7 @@ static enum sluice_outcome sent(int err)
 }
 
 /* End the request as its consumer says. Takes a->req. */
-static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
+static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now, struct took *all)
 {
 	struct sluice_req *req = a->req;
 	u16 flags = a->resp.flags;
@@ -154,10 +201,10 @@ static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
 	} else if (flags & SLUICE_RESP_REJECT) {
 		sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
 	} else if (flags & SLUICE_RESP_NO_REPLY) {
-		stamps(sluice_ring_slot(ring, a->resp.slot), a, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), a, now, all);
 		sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
 	} else {
-		stamps(sluice_ring_slot(ring, a->resp.slot), a, now);
+		stamps(sluice_ring_slot(ring, a->resp.slot), a, now, all);
 		err = send(ring, a, true);
 		if (err == -EINPROGRESS)
 			return; /* sluice_req_flush() does the rest */
@@ -199,7 +246,7 @@ static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 	a->verdict = SLUICE_VERDICT_STALE;
 }
 
-static void act(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
+static void act(struct sluice_ring *ring, struct sluice_answer *a, u64 now, struct took *all)
 {
 	trace_sluice_response(ring, &a->resp, a->verdict);
 	switch (a->verdict) {
@@ -207,7 +254,7 @@ static void act(struct sluice_ring *ring, struct sluice_answer *a, u64 now)
 		if (a->resp.flags & SLUICE_RESP_MORE)
 			send_more(ring, a);
 		else
-			finish(ring, a, now);
+			finish(ring, a, now, all);
 		break;
 	case SLUICE_VERDICT_BAD_DATA:
 		WRITE_ONCE(ring->bad_responses, ring->bad_responses + 1);
@@ -258,6 +305,7 @@ static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, 
 static u32 run_section(struct sluice_ring *ring, u32 max)
 {
 	struct sluice_answer *a = ring->batch;
+	struct took all sluice_uninit;
 	bool freed;
 	u32 i, n;
 	u64 now;
@@ -265,8 +313,11 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 	local_bh_disable();
 	n = take_batch(ring, a, ring->resp_head, min_t(u32, max, SLUICE_TX_BATCH));
 	now = sluice_now();
+	all.n = 0;
 	for (i = 0; i < n; i++)
-		act(ring, &a[i], now);
+		act(ring, &a[i], now, &all);
+	if (unlikely(all.n))
+		enter_all(&all);
 	sluice_req_flush();
 	measure(ring, a, n);
 	freed = free_slots(ring, a, n, now);
@@ -466,6 +517,16 @@ void sluice_tx_stop(struct sluice_ring *ring)
 	ring->task = NULL;
 }
 
+/* Kicks come faster than the thread's idle time, and its processor is free. tx_lock is held. */
+static bool kicked_often(struct sluice_ring *ring, u64 now)
+{
+	u64 last = ring->last_kick;
+
+	WRITE_ONCE(ring->last_kick, now);
+	return now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC &&
+	       now >= READ_ONCE(ring->crowded_until);
+}
+
 /**
  * sluice_tx_kick() - a consumer asks to have its responses sent now
  * @ring: ring of an open file
@@ -478,7 +539,7 @@ void sluice_tx_stop(struct sluice_ring *ring)
  */
 int sluice_tx_kick(struct sluice_ring *ring)
 {
-	u64 now, last;
+	bool often = false;
 	u32 total = 0;
 	int n;
 
@@ -488,20 +549,18 @@ int sluice_tx_kick(struct sluice_ring *ring)
 		return -EINTR;
 	WRITE_ONCE(ring->kicks, ring->kicks + 1);
 	do {
-		n = sluice_tx_run(ring, 2 * SLUICE_TX_BATCH);
+		n = sluice_tx_run(ring, KICK_BUDGET);
 		if (n > 0)
 			total += n;
 		cond_resched();
-	} while (n > 0 && total < ring->map.resp_entries);
-	now = sluice_now();
-	last = ring->last_kick;
-	WRITE_ONCE(ring->last_kick, now);
+		/* what is handed over meanwhile is another thread's, which kicks for it */
+	} while (n == KICK_BUDGET && total < ring->map.resp_entries);
+	if (n >= 0 && (ring->flags & SLUICE_RING_TX_ADAPTIVE))
+		often = kicked_often(ring, sluice_now());
 	mutex_unlock(&ring->tx_lock);
 	if (n < 0)
 		return n;
-	if ((ring->flags & SLUICE_RING_TX_ADAPTIVE) &&
-	    now - last < (u64)ring->tx_idle_us * NSEC_PER_USEC &&
-	    now >= READ_ONCE(ring->crowded_until)) {
+	if (often) {
 		set_bit(0, &ring->tx_kick);
 		wake_up_process(ring->task);
 	}

@@ -93,7 +93,8 @@ struct sluice_handler_error {
  * @serve: take @n requests; @worker is NULL without worker_init
  * @poll: called in every turn of the worker's loop, whether or not requests came; returns how much was done. @ring is
  *	NULL while the ring is being opened again.
- * @fd: a file descriptor that is polled for input beside the ring while the worker sleeps, or -1
+ * @fd: a file descriptor that is polled for input beside the ring while the worker sleeps, or -1; the same, and open, for
+ *	as long as the worker's state lives
  * @sleep: the worker is about to sleep; 1: do not, there is something to do; negative: sleep a millisecond at most
  * @wake: the worker has woken
  * @busy: requests that the handler holds unanswered; a ring is closed only after this is 0

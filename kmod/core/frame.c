@@ -71,9 +71,9 @@ static int feed_length(const struct sluice_frame *f, struct sluice_frame_state *
 }
 
 static int feed_line(const struct sluice_frame *f, struct sluice_frame_state *s, const u8 *data,
-		     u32 len)
+		     u32 len, u8 delim)
 {
-	const u8 *end = memchr(data, f->delim, len);
+	const u8 *end = memchr(data, delim, len);
 
 	s->seen += end ? (u32)(end - data) + 1 : len;
 	if (end)
@@ -138,6 +138,8 @@ static int feed_memcached(const struct sluice_frame *f, struct sluice_frame_stat
 	for (i = 0; i < len; i++) {
 		u8 c = data[i];
 
+		if (s->token && !s->want) /* of the line only its end matters */
+			return feed_line(f, s, data + i, len - i, '\n');
 		if (!s->seen++ && c == MEMCACHED_BINARY)
 			return -EPROTO;
 		if (c != '\n' && c != ' ' && c != '\r')
@@ -251,7 +253,7 @@ int sluice_frame_feed(const struct sluice_frame *f, struct sluice_frame_state *s
 	case SLUICE_FRAME_LENGTH:
 		return feed_length(f, s, data, len);
 	case SLUICE_FRAME_LINE:
-		return feed_line(f, s, data, len);
+		return feed_line(f, s, data, len, f->delim);
 	case SLUICE_FRAME_MEMCACHED:
 		return feed_memcached(f, s, data, len);
 	case SLUICE_FRAME_RESP:

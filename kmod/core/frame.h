@@ -44,6 +44,54 @@ struct sluice_frame_state {
 	u32 data;    /* MEMCACHED: its value */
 };
 
+static inline int sluice_frame_quick_length(const struct sluice_frame *f, const u8 *data, u32 len)
+{
+	const bool big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+	u32 field, header = f->offset + 4;
+
+	if (f->width != 4 || len < header)
+		return 0;
+	/* the sender may still write to these bytes: what is judged is what is used */
+	__builtin_memcpy(&field, data + f->offset, 4);
+	OPTIMIZER_HIDE_VAR(field);
+	if (f->little == big)
+		field = __builtin_bswap32(field);
+	if (f->whole && field < header)
+		return -EPROTO;
+	if (field > f->max || (!f->whole && header > f->max - field))
+		return -EMSGSIZE;
+	return f->whole ? (int)field : (int)(field + header);
+}
+
+static inline int sluice_frame_quick_get(const struct sluice_frame *f, const u8 *data, u32 len)
+{
+	const u8 *end;
+
+	if (len < 4 || memcmp(data, "get ", 4))
+		return 0;
+	end = memchr(data, '\n', len);
+	if (!end)
+		return 0;
+	return end - data < f->max ? (int)(end - data) + 1 : -EMSGSIZE;
+}
+
+/**
+ * sluice_frame_quick() - the length of a message of the most common kinds, if that is easily told
+ * @f: checked configuration
+ * @data: the first bytes of a message
+ * @len: how many are there
+ *
+ * Return: as sluice_frame_feed(), to which 0 leaves it.
+ */
+static inline int sluice_frame_quick(const struct sluice_frame *f, const u8 *data, u32 len)
+{
+	if (f->type == SLUICE_FRAME_LENGTH)
+		return sluice_frame_quick_length(f, data, len);
+	if (f->type == SLUICE_FRAME_MEMCACHED)
+		return sluice_frame_quick_get(f, data, len);
+	return 0;
+}
+
 int sluice_frame_check(const struct sluice_frame *f, const char **why);
 int sluice_frame_feed(const struct sluice_frame *f, struct sluice_frame_state *s, const u8 *data,
 		      u32 len);

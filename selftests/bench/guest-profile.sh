@@ -6,10 +6,16 @@ set -e
 case $SERVER in
 tcp-*)
 	modprobe sch_plug
-	sluice group add echo steer hash backlog 0
-	[ "$SERVER" != tcp-sluice ] || sluice listener add bench tcp 10.9.0.1:7000 framing length default group echo
+	. /bench-tcp.sh
+	export MARK=1
+	args="$ROUNDS $SIZE ${SHAPE%/*} ${SHAPE#*/}"
 	# shellcheck disable=SC2086
-	MARK=1 cost-tcp "${SERVER#tcp-}" "${SERVER#tcp-}" "$ROUNDS" "$SIZE" ${SHAPE%/*} ${SHAPE#*/}
+	case $SERVER in
+	tcp-sluice) with_sluice length cost-tcp sluice sluice $args ;;
+	tcp-epoll) cost-tcp epoll epoll $args ;;
+	tcp-sluiced) with_sluice memcached sluiced_cost $args ;;
+	tcp-memcached) memcached_cost $args ;;
+	esac
 	grep -v ' [aA] ' /proc/kallsyms | cut -d' ' -f1,3-
 	exit 0
 	;;

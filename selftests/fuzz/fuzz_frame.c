@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	u32 at = 0, step = 1 + pick(&c, 40), whole_fed, fed;
 	const char *why = NULL;
-	int whole, pieces;
+	int whole, pieces, quick;
 	u8 *stream;
 
 	if (sluice_frame_check(&f, &why)) {
@@ -39,6 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		whole = cut(&f, stream + at, size - at, size, &whole_fed);
 		pieces = cut(&f, stream + at, size - at, step, &fed);
 		MUST(whole == pieces);
+		quick = sluice_frame_quick(&f, stream + at, size - at);
+		MUST(!quick || quick == whole);
 		MUST(whole >= 0 || whole == -EMSGSIZE || whole == -EPROTO);
 		MUST(whole <= 0 || (u32)whole <= f.max);
 		if (whole <= 0)

@@ -48,6 +48,18 @@ static int feed_bytes(const struct sluice_frame *f, const u8 *data, u32 len)
 	return ret;
 }
 
+/* The short cut says the same of the first @len bytes, or leaves it to the others. */
+static void expect_quick(const struct sluice_frame *f, const u8 *data, u32 len, int want)
+{
+	u8 *exact = malloc(len);
+	int ret;
+
+	memcpy(exact, data, len);
+	ret = sluice_frame_quick(f, exact, len);
+	EXPECT_EQ(ret ? ret : want, want);
+	free(exact);
+}
+
 /* The same answer for every cut, and byte by byte; what follows the message changes nothing. */
 static void expect(const struct sluice_frame *f, const void *message, u32 len, int want)
 {
@@ -59,6 +71,8 @@ static void expect(const struct sluice_frame *f, const void *message, u32 len, i
 	for (cut = 0; cut <= len; cut++) {
 		EXPECT_EQ(feed_cut(f, message, len, cut), want);
 		EXPECT_EQ(feed_cut(f, more, len + 5, cut), want);
+		if (cut)
+			expect_quick(f, message, cut, want);
 	}
 	EXPECT_EQ(feed_bytes(f, message, len), want);
 	free(more);

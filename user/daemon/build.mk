@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # sluiced, the daemon. Plug-ins find the library that it was linked with.
 
-DAEMON_PARTS := main daemon reload group instance worker serve conf conf_group log notify pidfile
+DAEMON_PARTS := main daemon reload group instance worker serve nap conf conf_group log notify pidfile
 
 PROGS += sluiced
 COMPLETED += sluiced

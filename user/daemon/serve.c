@@ -14,14 +14,13 @@
 /*
  * One turn: look at the ring (no system call), peek a batch, serve, poll the handler, flush. While turns find something
  * there are no system calls but the kick that a ring without a running kernel thread asks for. A worker that has found
- * nothing for the group's spin time sleeps in poll on the ring, the handler's descriptor and its own event.
+ * nothing for the group's spin time sleeps until the ring, the handler's descriptor, its own event or its clock ends that.
  *
  * A ring that is detached or broken is left: the handler first finishes, without a ring, what it has taken; then the
  * ring is closed, which hands what was unanswered to the group's crash policy, and another one is opened, with a pause
  * between attempts that doubles up to five seconds.
  */
 #define BATCH		64
-#define TICK_NS		100000000ULL
 #define RETRY_MIN_NS	100000000ULL
 #define RETRY_MAX_NS	5000000000ULL
 #define SPINS		32		/* turns without a look at the clock */
@@ -82,6 +81,7 @@ static void close_ring(struct worker *w, struct sluice_ring *ring)
 	w->past.responses += s.responses;
 	w->past.gap += s.gap;
 	w->past.kicks += s.kicks;
+	nap_forget_ring(&w->nap, ring);
 	sluice_ring_close(ring);
 }
 
@@ -141,20 +141,15 @@ static void reopen(struct worker *w, uint64_t now)
 
 /* ---- sleeping ---- */
 
-/* Sleep until something comes on a descriptor, at most @ns; the ring, if it is given, said that it may. */
-static void nap(struct worker *w, struct sluice_ring *ring, uint64_t ns)
+/* Sleep until @until, or until something comes; the ring, if it is given, said that it may. */
+static void nap(struct worker *w, struct sluice_ring *ring, uint64_t now, uint64_t until)
 {
-	struct pollfd fds[3] = { { .fd = w->event, .events = POLLIN }, { .fd = -1 }, { .fd = -1 } };
-	uint64_t count;
+	int handler = w->handler->fd ? w->handler->fd(w->state) : -1;
+	uint64_t count, ns = until > now ? until - now : 0;
 	ssize_t ret;
 
-	if (w->handler->fd)
-		fds[1] = (struct pollfd){ .fd = w->handler->fd(w->state), .events = POLLIN };
-	if (ring)
-		fds[2] = (struct pollfd){ .fd = sluice_ring_fd(ring), .events = POLLIN };
 	w->sleeps++;
-	poll(fds, 3, (ns + 999999) / 1000000);
-	if (fds[0].revents) {
+	if (nap_sleep(&w->nap, ring, handler, until >= w->next_tick ? -1 : (int)((ns + 999999) / 1000000))) {
 		ret = read(w->event, &count, sizeof(count));
 		(void)ret;
 	}
@@ -169,7 +164,7 @@ static void go_to_sleep(struct worker *w, struct sluice_ring *ring, uint64_t now
 	if (state < 0 && until > now + 1000000)
 		until = now + 1000000;
 	if (!ring || !sluice_ring_sleep(ring)) {
-		nap(w, ring, until > now ? until - now : 0);
+		nap(w, ring, now, until);
 		if (ring)
 			sluice_ring_wake(ring);
 	}
@@ -179,9 +174,10 @@ static void go_to_sleep(struct worker *w, struct sluice_ring *ring, uint64_t now
 
 static void tick(struct worker *w, uint64_t now)
 {
-	if (now < w->next_tick)
+	/* the clock that ends a sleep for it keeps a time of its own */
+	if (now + WORKER_TICK_NS / 10 < w->next_tick)
 		return;
-	w->next_tick = now + TICK_NS;
+	w->next_tick = now + WORKER_TICK_NS;
 	atomic_fetch_add_explicit(&w->beats, 1, memory_order_relaxed);
 	if (w->handler->tick)
 		w->handler->tick(w->state, now);
@@ -232,6 +228,9 @@ static void park(struct worker *w)
 	uint64_t count;
 	ssize_t ret;
 
+	/* both may be others afterwards */
+	nap_forget_ring(&w->nap, w->nap.ring);
+	nap_forget_handler(&w->nap);
 	set_status(w, WORKER_PARKED);
 	while ((orders(w) & (ORDER_PARK | ORDER_END | ORDER_ABANDON)) == ORDER_PARK) {
 		poll(&fd, 1, -1);

@@ -20,8 +20,10 @@ int worker_create(struct worker **out, const struct conf_group *g, unsigned int 
 	if (!w)
 		return -ENOMEM;
 	w->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->event < 0) {
-		err = -errno;
+	err = w->event < 0 ? -errno : nap_open(&w->nap, w->event, WORKER_TICK_NS);
+	if (err) {
+		if (w->event >= 0)
+			close(w->event);
 		free(w);
 		return err;
 	}
@@ -110,6 +112,7 @@ bool worker_destroy(struct worker *w, unsigned int wait_ms)
 	sluice_ring_close(w->ring);
 	sluice_ring_close(w->next);
 	sluice_ring_close(w->dead);
+	nap_close(&w->nap);
 	close(w->event);
 	pthread_mutex_destroy(&w->ring_lock);
 	free(w);

@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "lib/spin.h"
+#include "nap.h"
 
 /* Orders, set by the main thread and cleared by the one named. */
 #define ORDER_DRAIN	(1u << 0)	/* main: no ring any more: serve out what it has, close it, open none */
@@ -18,6 +19,8 @@
 #define ORDER_NEXT	(1u << 5)	/* worker: when the ring is drained, go on with @next */
 #define ORDER_STATS	(1u << 6)	/* worker: write statistics to the log */
 #define ORDER_PIN	(1u << 7)	/* worker: run on @cpu */
+
+#define WORKER_TICK_NS	100000000ULL	/* it beats about that often */
 
 /* Where a worker is, written by it. */
 enum worker_status {
@@ -68,6 +71,7 @@ struct worker {
 	bool spinning;
 	struct spin spin;
 	uint64_t next_tick;
+	struct nap nap;
 	uint64_t retry_at;
 	uint64_t retry_ns;
 	unsigned int turns;

@@ -197,7 +197,7 @@ enum sluice_match_kind {
 
 /* Stages of a request that have a latency histogram per group and class. */
 enum sluice_stage {
-	SLUICE_STAGE_WAIT,	/* arrival to publish */
+	SLUICE_STAGE_WAIT,	/* arrival to publish; 0 if it waits for nothing */
 	SLUICE_STAGE_PICKUP,	/* publish to the consumer's taking it, by the consumer's stamp */
 	SLUICE_STAGE_SERVICE,	/* taken to answered, by the consumer's stamps */
 	SLUICE_STAGE_SEND,	/* answered to handed to the network */
