@@ -7,7 +7,6 @@
 #include <linux/net.h>
 #include <net/ipv6.h>
 
-#include "pool.h"
 #include "tcp.h"
 
 #define REAP_DELAY msecs_to_jiffies(5)

@@ -4,21 +4,11 @@
  * place to go, and leaves the rest where it is.
  */
 #include "ids.h"
-#include "pool.h"
 #include "tcp.h"
 
 #define BUDGET	  64  /* messages of one go, then others have their turn */
 #define BURST	  32  /* messages that are copied out and taken at once */
 #define PIECE	  256 /* bytes copied out of a fragment for the framer */
-#define RESUME	  2   /* connections that one free place wakes */
-
-/*
- * Which connections wait for room in which group. Room is told by sluice_conn_resume(), after the
- * counts or slots that make it have changed; a reader puts itself on the list before it asks for
- * room a last time. So either it finds the room, or it is found on the list. Each request that is
- * taken while others wait wakes the next: if there was room for it there may be more.
- */
-static DEFINE_SPINLOCK(paused_lock);
 
 /*
  * A message stays in the receive queue until it is complete, but one that the queue cannot hold:
@@ -41,92 +31,6 @@ struct burst {
 	u32 total; /* bytes */
 	u32 len[BURST];
 };
-
-#define HEADER	    ((u32)sizeof(struct sluice_bytes))
-#define SMALL_ROOM  (SLUICE_BLOCK_SMALL - HEADER)
-#define MEDIUM_ROOM (SLUICE_BLOCK_MEDIUM - HEADER)
-#define LARGE_ROOM  (SLUICE_BLOCK_LARGE - HEADER)
-
-static struct sluice_pool *pool_of(u32 size)
-{
-	if (size <= SMALL_ROOM)
-		return &sluice_small_blocks;
-	return size <= MEDIUM_ROOM ? &sluice_medium_blocks : &sluice_large_blocks;
-}
-
-/* Bytes of a block for @size of them, or of memory of its own. */
-static u32 room_of(u32 size)
-{
-	if (size <= SMALL_ROOM)
-		return SMALL_ROOM;
-	if (size <= MEDIUM_ROOM)
-		return MEDIUM_ROOM;
-	return size <= LARGE_ROOM ? LARGE_ROOM : size;
-}
-
-static struct sluice_bytes *bytes_init(struct sluice_bytes *b, u32 size)
-{
-	if (unlikely(!b))
-		return NULL;
-	refcount_set(&b->ref, 1);
-	b->room = room_of(size);
-	return b;
-}
-
-/* Context: bottom halves disabled. Return: at least @size bytes; NULL: bytes_wait() may have. */
-static struct sluice_bytes *bytes_get(u32 size)
-{
-	return size > LARGE_ROOM ? NULL : bytes_init(sluice_pool_get(pool_of(size)), size);
-}
-
-/* The same of any size; bottom halves are enabled if @gfp says so. */
-static struct sluice_bytes *bytes_wait(u32 size, gfp_t gfp)
-{
-	gfp_t flags = gfp == GFP_KERNEL ? gfp : gfp | __GFP_NOWARN;
-	u32 total = HEADER + size;
-
-	if (size <= LARGE_ROOM)
-		return bytes_init(kmem_cache_alloc(pool_of(size)->cache, flags), size);
-	return bytes_init(gfp == GFP_KERNEL ? kvmalloc(total, flags) : kmalloc(total, flags), size);
-}
-
-static void bytes_drop(struct sluice_bytes *b, u32 refs)
-{
-	if (!refcount_sub_and_test(refs, &b->ref))
-		return;
-	if (likely(b->room <= LARGE_ROOM))
-		sluice_pool_put(pool_of(b->room), b);
-	else
-		kvfree(b);
-}
-
-/* A request has ended, or a message was not taken. Context: bottom halves disabled. */
-void sluice_bytes_put(struct sluice_bytes *b)
-{
-	bytes_drop(b, 1);
-}
-
-/**
- * sluice_conn_unshare() - a request is going to wait: let it hold no more memory than it needs
- * @req: of a connection; nobody else sees it
- *
- * It is charged for a block of its own, or its share of a larger one if that is more. Without
- * memory it goes on holding what it shares. Context: bottom halves disabled.
- */
-void sluice_conn_unshare(struct sluice_req *req)
-{
-	struct sluice_bytes *own, *shared = req->bytes;
-
-	if (shared->room <= room_of(req->len))
-		return;
-	own = bytes_get(req->len);
-	if (unlikely(!own))
-		return;
-	sluice_copy(own->data, shared->data + req->at, req->len);
-	req->bytes = own;
-	req->at = 0;
-	bytes_drop(shared, 1);
-}
 
 /*
  * Find byte @at after those that were read, in @skb or those after it; NULL: in any. The socket
@@ -255,79 +159,6 @@ static int feed(struct sluice_conn *c, struct piece *p, u32 at, u32 avail)
 	return ret;
 }
 
-static void pause(struct sluice_conn *c, struct sluice_group *g)
-{
-	spin_lock_bh(&paused_lock);
-	if (!c->paused_on) {
-		sluice_conn_get(c);
-		WRITE_ONCE(c->paused_on, g);
-		/* who was woken and found the room gone stays ahead of those who used it */
-		if (c->starved)
-			list_add(&c->paused_node, &g->paused);
-		else
-			list_add_tail(&c->paused_node, &g->paused);
-		c->starved = true;
-	}
-	spin_unlock_bh(&paused_lock);
-	/* whoever is woken may not use the room, and then nobody tells of it: the sweep does */
-	sluice_backlog_arm(g);
-	sluice_conn_waits(); /* C1 */
-}
-
-/* paused_lock is held; the reference of the list is the caller's now. */
-static void unlink(struct sluice_conn *c)
-{
-	list_del_init(&c->paused_node);
-	WRITE_ONCE(c->paused_on, NULL);
-}
-
-/* Take a connection off the list of its group, if it is on one. */
-void sluice_conn_unpause(struct sluice_conn *c)
-{
-	bool was;
-
-	spin_lock_bh(&paused_lock);
-	was = c->paused_on;
-	if (was)
-		unlink(c);
-	spin_unlock_bh(&paused_lock);
-	if (was)
-		sluice_conn_put(c);
-}
-
-static void resume(struct sluice_group *g, u32 max)
-{
-	struct sluice_conn *c;
-
-	spin_lock_bh(&paused_lock);
-	while (max-- && (c = list_first_entry_or_null(&g->paused, struct sluice_conn,
-						      paused_node))) {
-		unlink(c);
-		sluice_conn_kick(c);
-		sluice_conn_put(c);
-	}
-	spin_unlock_bh(&paused_lock);
-}
-
-/**
- * sluice_conn_resume() - a group may have room: read on where it was missing
- * @g: group
- *
- * Context: any but hard interrupts; the lock of a group or ring may be held.
- */
-void sluice_conn_resume(struct sluice_group *g)
-{
-	sluice_conn_room(); /* C2 */
-	if (unlikely(!list_empty(&g->paused)))
-		resume(g, RESUME);
-}
-
-/* The group goes away, and no section can see it any more: nothing waits for it. */
-void sluice_conn_resume_all(struct sluice_group *g)
-{
-	resume(g, U32_MAX);
-}
-
 static void describe(const struct sluice_conn *c, const u8 *bytes, u32 len, struct sluice_msg *msg)
 {
 	msg->data = bytes;
@@ -430,7 +261,7 @@ static int offer_or_pause(struct sluice_conn *c, const struct sluice_verdict_to 
 		   !sluice_group_conf(g)->backlog))
 		err = offer(c, to, msg, req);
 	if (unlikely(err == -EAGAIN)) {
-		pause(c, g);
+		sluice_conn_pause(c, g);
 		err = offer(c, to, msg, req);
 		if (err == -EAGAIN) {
 			sluice_conn_count(c->tcp, SLUICE_CONN_PAUSED);
@@ -504,7 +335,7 @@ static int dispatch(struct sluice_conn *c, struct sluice_bytes *bytes, u32 at, u
 	req->prio = found.prio < 0 ? to->prio : found.prio;
 	req->kind = SLUICE_REQ_KIND_TCP;
 	req->borrowed = !own;
-	req->truesize = sizeof(*req) + max(share, room_of(len));
+	req->truesize = sizeof(*req) + max(share, sluice_bytes_room(len));
 	req->seq = c->rx_seq;
 	req->at = at;
 	req->bytes = bytes;
@@ -557,7 +388,7 @@ static int grow(struct sluice_conn *c, u32 size, gfp_t gfp)
 
 	if (c->head && size <= c->head->room)
 		return 0;
-	b = bytes_wait(size, gfp);
+	b = sluice_bytes_wait(size, gfp);
 	if (!b)
 		return -ENOMEM;
 	if (!__sk_mem_schedule(sk, b->room, SK_MEM_RECV)) {
@@ -643,7 +474,7 @@ static int scan(struct sluice_conn *c, u32 at, u32 avail, u32 max, struct piece 
 		}
 		if (!c->need || c->need > left)
 			break;
-		if (burst->n && burst->total + c->need > LARGE_ROOM)
+		if (burst->n && burst->total + c->need > SLUICE_BYTES_SHARED)
 			break;
 		burst->len[burst->n++] = c->need;
 		burst->total += c->need;
@@ -680,10 +511,10 @@ static int take(struct sluice_conn *c, u32 at, const struct piece *p, const stru
 
 	*taken = 0;
 	local_bh_disable();
-	b = bytes_get(burst->total);
+	b = sluice_bytes_get(burst->total);
 	if (unlikely(!b)) {
 		local_bh_enable();
-		b = bytes_wait(burst->total, gfp);
+		b = sluice_bytes_wait(burst->total, gfp);
 		local_bh_disable();
 	}
 	err = b ? gather(c, at, p, burst, b->data) : -ENOMEM;
@@ -703,7 +534,7 @@ static int take(struct sluice_conn *c, u32 at, const struct piece *p, const stru
 		}
 		WRITE_ONCE(c->requests, c->requests + i);
 		if (unlikely(err))
-			bytes_drop(b, burst->n - i);
+			sluice_bytes_drop(b, burst->n - i);
 	}
 	local_bh_enable();
 	if (likely(!err)) {

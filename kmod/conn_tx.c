@@ -3,7 +3,6 @@
  * Connections, the way back: puts replies in the order of their requests, and many of them into one
  * send.
  */
-#include "pool.h"
 #include "tcp.h"
 
 #define VECTORS 16 /* chunks of one send */

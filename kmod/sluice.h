@@ -369,7 +369,7 @@ struct sluice_group {
 	/* requests waiting in this backlog and in those of its rings, against the limits */
 	atomic_t waiting;
 	atomic64_t waiting_bytes;
-	struct list_head paused; /* struct sluice_conn; lock of conn_rx.c */
+	struct list_head paused; /* struct sluice_conn; lock of conn_wait.c */
 	struct delayed_work sweep;
 	unsigned long sweep_armed; /* bit 0 */
 	struct delayed_work watch;

@@ -8,6 +8,7 @@
 #include <net/tcp.h>
 
 #include "core/frame.h"
+#include "pool.h"
 #include "sluice.h"
 
 /* Of a connection's id; the rest is its listener's. */
@@ -211,10 +212,20 @@ bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 
 /* conn_rx.c */
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now);
-void sluice_conn_unpause(struct sluice_conn *c);
 void sluice_conn_drop_head(struct sluice_conn *c);
-void sluice_bytes_put(struct sluice_bytes *b);
 int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len);
+
+/* conn_wait.c */
+void sluice_conn_pause(struct sluice_conn *c, struct sluice_group *g);
+void sluice_conn_unpause(struct sluice_conn *c);
+
+/* bytes.c */
+#define SLUICE_BYTES_SHARED (SLUICE_BLOCK_LARGE - (u32)sizeof(struct sluice_bytes))
+u32 sluice_bytes_room(u32 size);
+struct sluice_bytes *sluice_bytes_get(u32 size);
+struct sluice_bytes *sluice_bytes_wait(u32 size, gfp_t gfp);
+void sluice_bytes_drop(struct sluice_bytes *b, u32 refs);
+void sluice_bytes_put(struct sluice_bytes *b);
 
 /* adopt.c */
 int sluice_owner_adopt(struct sluice_tcp *tcp, int fd, struct netlink_ext_ack *extack);
