@@ -16,7 +16,7 @@ net_up
 route="10.7.0.0/24 dev s0 src 10.7.0.1 quickack 1"
 # shellcheck disable=SC2086
 ip -n srv route replace $route
-sl group add g steer hash
+sl group add g steer hash target 1h
 consumer /tmp/c g size 65536 64
 n_port=7000
 for kind in memcached resp; do
@@ -75,7 +75,7 @@ ledger "odd programs"
 
 sl listener add e tcp 0.0.0.0:7001 framing bpf length.bpf.o default group big
 check "no listener without its group" sh -c "! ip netns exec srv sluice listener show e"
-sl group add big steer hash
+sl group add big steer hash target 1h
 sl listener add e tcp 0.0.0.0:7001 framing bpf length.bpf.o default group big
 consumer /tmp/c2 big echo 65536 16
 check "large messages" tcp 10.7.0.1 7001 echo 30 65536

@@ -25,8 +25,8 @@ group strings handler redis workers 2 slots 2048:512 {
 	memory 32M
 }
 CONF
-sl group add cache steer hash key token 0 1
-sl group add strings steer hash
+sl group add cache steer hash key token 0 1 target 1h
+sl group add strings steer hash target 1h
 sl listener add memcached tcp 10.7.0.1:11211 framing bpf memcached default group cache
 sl listener add redis tcp 10.7.0.1:6379 framing bpf resp default group strings
 daemon

@@ -13,8 +13,8 @@ group cache handler kv workers 2 {
 }
 group redis handler redis workers 2
 CONF
-sl group add cache steer hash key token 8 1
-sl group add redis steer hash
+sl group add cache steer hash key token 8 1 target 1h
+sl group add redis steer hash target 1h
 sl listener add r udp 10.7.0.1:6379 default group redis
 sl listener add l udp 10.7.0.1:11211 default group cache
 daemon

@@ -25,8 +25,8 @@ group strings handler redis workers 2 slots 2048:512 {
 	memory 32M
 }
 CONF
-sl group add cache steer hash
-sl group add strings steer hash
+sl group add cache steer hash target 1h
+sl group add strings steer hash target 1h
 sl listener add inline tcp 10.7.0.1:6380 framing resp default group strings
 sl listener add redis tcp 10.7.0.1:6379 framing resp default group cache
 sl listener add memcached tcp 10.7.0.1:11211 framing memcached default group cache

@@ -31,7 +31,7 @@ rings() { [ "$(sl ring show | grep -c attached)" -eq "$1" ]; }
 
 net_up
 write_config 2 2048:256 16M
-sl group add cache steer hash key token 8 1 no-consumer hold 20s
+sl group add cache steer hash key token 8 1 target 1h no-consumer hold 20s
 sl listener add l udp 10.7.0.1:11211 default group cache
 daemon
 load_start 12

@@ -12,7 +12,7 @@ group cache handler kv workers 2 slots 2048:512 65536:32 {
 	memory 32M
 }
 CONF
-sl group add cache steer hash key token 0 1
+sl group add cache steer hash key token 0 1 target 1h
 sl listener add l tcp 10.7.0.1:11211 framing memcached default group cache
 daemon
 check "it serves" says 'info: serving'

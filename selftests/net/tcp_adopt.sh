@@ -29,7 +29,7 @@ says() {
 
 add="sluice listener add l tcp fd 9 framing line default group g"
 net_up
-sl group add g steer hash
+sl group add g steer hash target 1h
 consumer /tmp/c g echo
 
 owner "$add || exit 9

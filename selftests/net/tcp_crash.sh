@@ -6,7 +6,7 @@
 net_up
 for crash in reissue requeue reject; do
 	for mode in hold idle; do
-		sl group add g steer hash crash $crash no-consumer hold 1h
+		sl group add g steer hash target 1h crash $crash no-consumer hold 1h
 		sl listener add l tcp 0.0.0.0:7000 framing line default group g reject-reply 'text:LOST\n'
 		consumer /tmp/c g $mode 2048 64
 		client /tmp/raw 10.7.0.1 7000 raw half 'a\nb\nc\n'

@@ -4,7 +4,7 @@
 . ./tcp_lib.sh
 
 net_up
-sl group add g steer rr
+sl group add g steer rr target 1h
 check "a TCP listener" sl listener add l tcp '[::]:7000' framing length width 4 default group g
 check "its port is taken now" sh -c "! ip netns exec srv sluice listener add l2 tcp 0.0.0.0:7000 framing line"
 check "it says what it is" sh -c "ip netns exec srv sluice listener show l | grep -q 'tcp \[::\]:7000 framing length width 4 default group g'"
@@ -19,7 +19,7 @@ consumer /tmp/c2 g reverse 4096 256
 consumer /tmp/c3 g reverse 4096 256
 check "in order though three rings answer out of order" tcp 10.7.0.1 7000 echo 2000 24
 check "all three served" sh -c "ip netns exec srv sluice -j stats ring | tr -s ',{}' '\n' | grep -c '\"answered\": *[1-9]' | grep -qx 3"
-sl group add big steer hash
+sl group add big steer hash target 1h
 sl listener add b tcp 0.0.0.0:7001 framing length width 4 default group big
 consumer /tmp/c4 big echo 65536 16
 check "large messages" tcp 10.7.0.1 7001 echo 30 65536

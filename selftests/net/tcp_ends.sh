@@ -10,7 +10,7 @@ fresh() {
 }
 
 net_up
-sl group add g steer hash
+sl group add g steer hash target 1h
 consumer /tmp/c g echo 2048 64
 
 fresh

@@ -15,7 +15,7 @@ late() {
 }
 
 net_up
-sl group add g steer hash
+sl group add g steer hash target 1h
 consumer /tmp/c g echo 2048 64
 listener
 late ulp

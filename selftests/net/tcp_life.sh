@@ -4,7 +4,7 @@
 . ./tcp_lib.sh
 
 net_up
-sl group add g steer hash crash reissue no-consumer hold 1h
+sl group add g steer hash target 1h crash reissue no-consumer hold 1h
 sl listener add l tcp 0.0.0.0:7000 framing length default group g
 consumer /tmp/c g hold
 for _ in 1 2 3; do

@@ -10,7 +10,7 @@ kernel_kib() { awk '/^(Slab|KernelStack|Percpu|VmallocUsed):/ { s += $2 } END { 
 
 net_up
 cli sysctl -qw net.ipv4.ip_local_port_range="1024 65000" 2>/dev/null || cli sh -c 'echo 1024 65000 >/proc/sys/net/ipv4/ip_local_port_range'
-sl group add g steer hash
+sl group add g steer hash target 1h
 sl listener add l tcp 0.0.0.0:7000 framing length default group g
 consumer /tmp/c g echo
 before=$(kernel_kib)

@@ -4,7 +4,7 @@
 . ./handed_lib.sh
 
 net_up
-sl group add g steer hash
+sl group add g steer hash target 1h
 consumer /tmp/c g echo 2048 64
 refused "pass is for connections that somebody owns" sluice listener add x tcp 0.0.0.0:7001 framing line default pass
 check "a listener without a socket" listener

@@ -12,7 +12,7 @@ fresh() {
 		consumer=
 	fi
 	until_true 10 sh -c '! ip netns exec srv sluice group show | grep -q "^group g " || ip netns exec srv sluice group del g'
-	sl group add g "$@"
+	sl group add g target 1h "$@"
 }
 
 consumer=

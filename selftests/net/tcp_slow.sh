@@ -19,7 +19,7 @@ slab() { awk '$1 == "SUnreclaim:" { print $2 * 1024 }' /proc/meminfo; }
 at_most() { awk -v name="$1" -v limit="$2" '$1 == name { n++; if ($2 > max) max = $2 } END { print name, "at most", max; exit !n || max > limit }' /tmp/log; }
 
 net_up
-sl group add g steer hash
+sl group add g steer hash target 1h
 sl listener add l tcp 0.0.0.0:7000 framing length default group g send-limit $LIMIT pipeline $PIPELINE send-timeout 1h \
 	message-timeout 1h
 consumer /tmp/c g echo 4096 128

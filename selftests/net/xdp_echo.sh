@@ -16,7 +16,7 @@ if ip -n srv link add link s0 name s0.5 type vlan id 5 2>/dev/null; then
 	ip -n cli link set c0.5 up
 fi
 
-sl group add g steer hash
+sl group add g steer hash target 1h
 
 # in the namespace srv, with the machine's own bpf file system
 host_srv() { nsenter --net=/run/netns/srv "$@"; }
@@ -62,7 +62,7 @@ echoes() { # MODE
 	srv_probe=$(probe 10.7.0.1 7000 late1 1 200)
 	check "$1: a deadline that the message carries has passed when it is taken" \
 		[ "$srv_probe $(outcome expired_ring)" = "0 replies 1" ]
-	sl group add later no-consumer hold 1h
+	sl group add later target 1h no-consumer hold 1h
 	sl rule add v4 2 text 0 job group later request-id 4/4 once
 	sl rule add v4 3 text 0 stop cancel request-id 5/4
 	same_peer "job 0001" "job 0001" "job 0002" "stop 0001" "stop 0001"

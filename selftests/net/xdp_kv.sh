@@ -14,7 +14,7 @@ group cache handler kv workers 2 {
 	memory 64M
 }
 CONF
-sl group add cache steer hash key token 8 1
+sl group add cache steer hash key token 8 1 target 1h
 sl listener add kv xdp dev s0 udp 10.7.0.1:11211 default group cache
 daemon
 check "native" sh -c "ip netns exec srv sluice listener show kv | grep -q 'XDP native'"

@@ -12,7 +12,7 @@ answered_is() { [ "$(outcome answered)" -eq "$1" ]; }
 
 net_up
 cli ethtool -K c0 gro on >/dev/null
-sl group add g steer hash no-consumer hold 1h crash reissue
+sl group add g steer hash target 1h no-consumer hold 1h crash reissue
 sl listener add l xdp dev s0 udp 0.0.0.0:7000 default group g reject-reply text:NOxx-busy copy 2
 check "a second one in the same place is refused" sh -c "! ip netns exec srv sluice listener add m xdp dev s0 udp 0.0.0.0:7000 default reject"
 
@@ -27,7 +27,7 @@ check "reissued to the next consumer, with the original bytes" until_true 20 ans
 sl rule add l 1 text 0 deny reject
 sl rule add l 2 text 0 pass pass
 check "a reject reply" sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7000 deny 1 5000 | grep -q ' dexx-busy'"
-sl group add s steer hash
+sl group add s steer hash target 1h
 sl listener add below udp 0.0.0.0:7000 default group s
 consumer /tmp/c2 s echo
 consumer2=$consumer

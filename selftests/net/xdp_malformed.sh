@@ -19,7 +19,7 @@ if ip -n srv link add link s0 name s0.5 type vlan id 5 2>/dev/null; then
 else
 	echo "# this kernel has no VLANs: tagged frames are never right"
 fi
-sl group add g steer hash
+sl group add g steer hash target 1h
 sl listener add v4 xdp dev s0 udp 0.0.0.0:7000 default drop
 sl listener add v6 xdp dev s0 udp "[::]:7000" v6only default drop
 if [ $right -eq 4 ]; then

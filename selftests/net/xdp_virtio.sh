@@ -40,8 +40,8 @@ group cache handler kv workers 2 {
 }
 group g handler echo workers 1
 CONF
-sl group add g steer hash
-sl group add cache steer hash key token 8 1
+sl group add g steer hash target 1h
+sl group add cache steer hash key token 8 1 target 1h
 sl listener add e xdp dev v0 udp "[::]:7000" default group g
 sl listener add kv xdp dev v0 udp 10.9.0.1:11211 default group cache
 daemon

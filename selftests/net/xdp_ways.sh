@@ -21,7 +21,7 @@ echoes() { # BYTES
 net_up
 cli ethtool -K c0 gro on >/dev/null
 mac=$(srv cat /sys/class/net/s0/address)
-sl group add g steer hash
+sl group add g steer hash target 1h
 sl listener add wild xdp dev s0 udp 0.0.0.0:7000 default group g
 consumer /tmp/c g echo
 check "an echo" echoes 10
