@@ -490,7 +490,7 @@ static int gather(struct sluice_conn *c, u32 at, const struct piece *p, const st
 	u32 off = at - p->at;
 
 	if (likely(off < p->len && burst->total <= p->len - off)) {
-		memcpy(to, p->data + off, burst->total);
+		sluice_copy(to, p->data + off, burst->total);
 		return 0;
 	}
 	return sluice_conn_copy(c->sk, at, to, burst->total);

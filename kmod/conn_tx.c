@@ -378,9 +378,12 @@ void sluice_conn_send(struct sluice_conn *c)
 	int n;
 
 	for (;;) {
-		spin_lock_bh(&c->lock);
-		list_splice_tail_init(&c->out, &c->sending);
-		spin_unlock_bh(&c->lock);
+		/* what is added after this look has us called again: E1 and E2 */
+		if (!data_race(list_empty(&c->out))) {
+			spin_lock_bh(&c->lock);
+			list_splice_tail_init(&c->out, &c->sending);
+			spin_unlock_bh(&c->lock);
+		}
 		if (list_empty(&c->sending))
 			break;
 		n = send_some(c);

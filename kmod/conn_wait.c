@@ -67,17 +67,10 @@ static void resume(struct sluice_group *g, u32 max)
 	spin_unlock_bh(&paused_lock);
 }
 
-/**
- * sluice_conn_resume() - a group may have room: read on where it was missing
- * @g: group
- *
- * Context: any but hard interrupts; the lock of a group or ring may be held.
- */
-void sluice_conn_resume(struct sluice_group *g)
+/* Wake those that have waited longest. Context: as sluice_conn_resume(). */
+void __sluice_conn_resume(struct sluice_group *g)
 {
-	sluice_conn_room(); /* C2 */
-	if (unlikely(!list_empty(&g->paused)))
-		resume(g, RESUME);
+	resume(g, RESUME);
 }
 
 /* The group goes away, and no section can see it any more: nothing waits for it. */

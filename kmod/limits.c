@@ -127,7 +127,7 @@ bool sluice_ring_unhold(struct sluice_ring *ring, const u8 *class_id, u32 n)
 	bool freed = false;
 	u32 i;
 
-	if (!n || !g)
+	if (!g)
 		return false;
 	spin_lock(&g->lock);
 	for (i = 0; i < n; i++) {

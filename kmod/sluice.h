@@ -758,11 +758,24 @@ u32 sluice_conn_source(const struct sluice_conn *c, u32 seed);
 void sluice_conn_from(const struct sluice_conn *c, struct sluice_from *from);
 void sluice_conn_req_end(struct sluice_req *req);
 void sluice_conn_flush(struct llist_head *dirty);
-void sluice_conn_resume(struct sluice_group *g);
+void __sluice_conn_resume(struct sluice_group *g);
 void sluice_conn_resume_all(struct sluice_group *g);
 int sluice_conn_init(void);
 void sluice_conn_fini(void);
 void sluice_conn_reap(struct work_struct *work);
+
+/**
+ * sluice_conn_resume() - a group may have room: read on where it was missing
+ * @g: group
+ *
+ * Context: any but hard interrupts; the lock of a group or ring may be held.
+ */
+static inline void sluice_conn_resume(struct sluice_group *g)
+{
+	sluice_conn_room(); /* C2 */
+	if (unlikely(!list_empty(&g->paused)))
+		__sluice_conn_resume(g);
+}
 
 /* adopt.c */
 void sluice_owner_fini(void);

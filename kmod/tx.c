@@ -298,7 +298,7 @@ static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, 
 	idle = n && a[n - 1].answered ? now - a[n - 1].answered : done + 1;
 	sluice_window_collected(&ring->window, done, ring->work, idle, waits, now);
 	spin_unlock(&ring->lock);
-	return sluice_ring_unhold(ring, held, nheld);
+	return unlikely(nheld) && sluice_ring_unhold(ring, held, nheld);
 }
 
 /* One section: up to @max entries from request to wire, then what waited for their slots. */

@@ -162,7 +162,8 @@ void sluice_ring_wake(struct sluice_ring *ring);
 
 /*
  * Take up to @n requests, highest priority first. Returns how many; those past their deadline are answered as expired,
- * those that were cancelled are given back, and neither is returned. What was taken may be answered in any order, now or later. -EPROTO: the ring is broken.
+ * those that were cancelled are given back, and neither is returned. What was taken may be answered in any order, now or
+ * later. -EPROTO: the ring is broken; -ESHUTDOWN: it was detached.
  */
 int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req, unsigned int n);
 

@@ -73,7 +73,7 @@ static int feed_length(const struct sluice_frame *f, struct sluice_frame_state *
 static int feed_line(const struct sluice_frame *f, struct sluice_frame_state *s, const u8 *data,
 		     u32 len, u8 delim)
 {
-	const u8 *end = memchr(data, delim, len);
+	const u8 *end = sluice_find(data, delim, len);
 
 	s->seen += end ? (u32)(end - data) + 1 : len;
 	if (end)

@@ -7,7 +7,7 @@
 #ifndef SLUICE_CORE_FRAME_H
 #define SLUICE_CORE_FRAME_H
 
-#include "port.h"
+#include "token.h"
 
 #define SLUICE_FRAME_HEADER_MAX 256U /* a length field ends within these many bytes */
 
@@ -69,7 +69,7 @@ static inline int sluice_frame_quick_get(const struct sluice_frame *f, const u8 
 
 	if (len < 4 || memcmp(data, "get ", 4))
 		return 0;
-	end = memchr(data, '\n', len);
+	end = sluice_find(data, '\n', len);
 	if (!end)
 		return 0;
 	return end - data < f->max ? (int)(end - data) + 1 : -EMSGSIZE;

@@ -80,6 +80,7 @@ static int confine(void)
 		PERMIT(open),
 		PERMIT(openat),
 		PERMIT(munmap),
+		PERMIT(fdatasync),
 		PERMIT(poll),
 		PERMIT(ppoll),
 		PERMIT(read),

@@ -103,6 +103,11 @@ static int host_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 	return request == SLUICE_IOC_SETUP ? setup(ctx, arg) : 0;
 }
 
+static int host_kick(void *ctx, int fd)
+{
+	return 0;
+}
+
 static int host_map(void *ctx, int fd, uint64_t offset, size_t len, int writable, void **addr)
 {
 	struct ring_host *h = ctx;
@@ -142,8 +147,8 @@ static uint64_t host_now(void *ctx)
 }
 
 static const struct sluice_io io = {
-	.open = host_open, .ioctl = host_ioctl, .map = host_map, .unmap = host_unmap, .poll = host_poll,
-	.close = host_close, .now = host_now,
+	.open = host_open, .ioctl = host_ioctl, .kick = host_kick, .map = host_map, .unmap = host_unmap,
+	.poll = host_poll, .close = host_close, .now = host_now,
 };
 
 /* ---- what tests call ---- */

@@ -265,6 +265,26 @@ TEST(frame_feed__resp_arrays)
 	whole(&resp, "*01\r\n$04\r\nPING\r\n");
 }
 
+/* Bytes next to the one searched for are what a search by words may mistake. */
+TEST(frame_find__as_memchr)
+{
+	static const u8 near[] = { 0, 1, 9, 10, 11, 0x7f, 0x80, 0x8a, 0xff };
+	u8 text[40];
+	u32 c, len, at, i;
+
+	for (c = 0; c < sizeof(near); c++) {
+		for (len = 0; len <= sizeof(text); len++) {
+			for (at = 0; at <= len; at++) {
+				for (i = 0; i < len; i++)
+					text[i] = near[(i + at) % sizeof(near)] + (near[(i + at) % sizeof(near)] == near[c]);
+				if (at < len)
+					text[at] = near[c];
+				EXPECT_EQ(sluice_find(text, near[c], len) == memchr(text, near[c], len), 1);
+			}
+		}
+	}
+}
+
 TEST(frame_feed__resp_inline)
 {
 	whole(&resp, "PING\r\n");

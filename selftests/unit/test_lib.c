@@ -315,8 +315,10 @@ TEST(wait__draining_ends_when_all_is_answered)
 TEST(wait__gone_and_broken_are_told)
 {
 	start();
+	EXPECT_EQ(ring_host_publish(host, "x", 1), 0);
 	ring_host_detach(host);
 	EXPECT_EQ(sluice_ring_wait(ring, 0), -ESHUTDOWN);
+	EXPECT_EQ(sluice_ring_peek(ring, req, 1), -ESHUTDOWN);
 	stop();
 	start();
 	take(1);

@@ -102,7 +102,7 @@ static bool settle(struct nap *n, const struct sluice_ring *ring, int handler)
 	return all;
 }
 
-bool nap_sleep(struct nap *n, const struct sluice_ring *ring, int handler, int ms)
+bool nap_sleep(struct nap *n, const struct sluice_ring *ring, int handler, int ms, bool *ticked)
 {
 	struct epoll_event e[SOURCES];
 	bool called = false;
@@ -118,6 +118,7 @@ bool nap_sleep(struct nap *n, const struct sluice_ring *ring, int handler, int m
 			called = true;
 		if (e[i].data.u32 != CLOCK)
 			continue;
+		*ticked = true;
 		/* it runs on when it is read only */
 		ret = read(n->clock, &ticks, sizeof(ticks));
 		(void)ret;

@@ -41,9 +41,10 @@ void nap_forget_handler(struct nap *n);
  * @ring: to be woken by; it said that it may sleep; NULL: by none
  * @handler: descriptor to be woken by, or -1
  * @ms: at most, -1: until the clock's next tick
+ * @ticked: set to true if it ticked, else left as it is
  *
  * Return: whether @event is readable.
  */
-bool nap_sleep(struct nap *n, const struct sluice_ring *ring, int handler, int ms);
+bool nap_sleep(struct nap *n, const struct sluice_ring *ring, int handler, int ms, bool *ticked);
 
 #endif /* SLUICED_NAP_H */

@@ -149,20 +149,25 @@ static void nap(struct worker *w, struct sluice_ring *ring, uint64_t now, uint64
 	ssize_t ret;
 
 	w->sleeps++;
-	if (nap_sleep(&w->nap, ring, handler, until >= w->next_tick ? -1 : (int)((ns + 999999) / 1000000))) {
+	if (nap_sleep(&w->nap, ring, handler, until >= w->next_tick ? -1 : (int)((ns + 999999) / 1000000),
+		      &w->ticked)) {
 		ret = read(w->event, &count, sizeof(count));
 		(void)ret;
 	}
 }
 
+/* @now may be 0, unknown, if @until is the next tick. */
 static void go_to_sleep(struct worker *w, struct sluice_ring *ring, uint64_t now, uint64_t until)
 {
 	int state = w->handler->sleep ? w->handler->sleep(w->state) : 0;
 
 	if (state > 0)
 		return;
-	if (state < 0 && until > now + 1000000)
-		until = now + 1000000;
+	if (state < 0) {
+		now = now ? now : now_ns();
+		if (until > now + 1000000)
+			until = now + 1000000;
+	}
 	if (!ring || !sluice_ring_sleep(ring)) {
 		nap(w, ring, now, until);
 		if (ring)
@@ -305,12 +310,17 @@ static void idle(struct worker *w, bool paused)
 	uint64_t now, spin_ns;
 	uint32_t spin_us;
 
+	spin_us = atomic_load_explicit(&w->spin_us, memory_order_relaxed);
+	if (!spin_us && !paused && !w->ticked) {
+		go_to_sleep(w, w->ring, 0, w->next_tick);
+		return;
+	}
 	relax();
 	if (w->idle_since && ++w->turns % SPINS)
 		return;
 	now = now_ns();
+	w->ticked = false;
 	tick(w, now);
-	spin_us = atomic_load_explicit(&w->spin_us, memory_order_relaxed);
 	spin_ns = spin_us == UINT32_MAX ? UINT64_MAX : spin_us * 1000ULL;
 	if (!w->idle_since) {
 		w->idle_since = now;
@@ -330,11 +340,12 @@ static void turn(struct worker *w, unsigned int o)
 	struct sluice_request req[BATCH];
 	bool paused = o & ORDER_PAUSE;
 	unsigned int did = 0;
-	int ret, n = 0;
+	int ret, n;
 
-	ret = sluice_ring_wait(w->ring, 0);
-	if (ret > 0 && !paused)
-		ret = n = sluice_ring_peek(w->ring, req, BATCH);
+	ret = paused ? 0 : sluice_ring_peek(w->ring, req, BATCH);
+	n = ret;
+	if (!ret)
+		ret = sluice_ring_wait(w->ring, 0);
 	if (ret < 0) {
 		leave_ring(w, ret);
 		return;

@@ -69,6 +69,7 @@ struct worker {
 	struct sluice_ring *dead;	/* gone from the network, but requests in it are still being worked on */
 	uint64_t idle_since;
 	bool spinning;
+	bool ticked;			/* it may be time for a tick: look at the clock */
 	struct spin spin;
 	uint64_t next_tick;
 	struct nap nap;

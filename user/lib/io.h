@@ -12,17 +12,19 @@
  * struct sluice_io - how a ring reaches the kernel
  * @open: fd or -errno
  * @ioctl: result of the request, or -errno
+ * @kick: has the kernel take the ring's answers now; how many it took, or -errno
  * @map: maps @len bytes at @offset, writable or not; 0 or -errno
  * @unmap: undoes @map
  * @poll: waits for POLLIN up to @timeout_ms (-1: for ever); 1, 0 or -errno
  * @close: closes what @open gave
  * @now: CLOCK_MONOTONIC, ns
  *
- * @ctx of every call is what sluice_ring_open_io() was given. None of them is called per request.
+ * @ctx of every call is what sluice_ring_open_io() was given. None but @kick is called while requests keep coming.
  */
 struct sluice_io {
 	int (*open)(void *ctx, const char *path);
 	int (*ioctl)(void *ctx, int fd, unsigned long request, void *arg);
+	int (*kick)(void *ctx, int fd);
 	int (*map)(void *ctx, int fd, uint64_t offset, size_t len, int writable, void **addr);
 	void (*unmap)(void *ctx, void *addr, size_t len);
 	int (*poll)(void *ctx, int fd, int timeout_ms);

@@ -111,6 +111,9 @@ EXPORT int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req
 
 	if (unlikely(ring->error))
 		return ring->error;
+	/* what is still in its queues is another ring's by now, or refused */
+	if (unlikely(READ_ONCE(*ring->state) & (SLUICE_STATE_BROKEN | SLUICE_STATE_GONE)))
+		return READ_ONCE(*ring->state) & SLUICE_STATE_BROKEN ? -EPROTO : -ESHUTDOWN;
 	if (n > INT_MAX)
 		n = INT_MAX;
 	for (p = 0; p < SLUICE_RING_PRIOS && got < n; p++) {

@@ -178,7 +178,7 @@ static void stamp_service(struct sluice_ring *ring)
 
 static int kick(struct sluice_ring *ring)
 {
-	int ret = ring->io->ioctl(ring->ctx, ring->fd, SLUICE_IOC_KICK, NULL);
+	int ret = ring->io->kick(ring->ctx, ring->fd);
 
 	ring->stats.kicks++;
 	return ret < 0 ? ret : 0;

@@ -139,6 +139,7 @@ static inline bool any_ready(const struct sluice_ring *ring)
 	u32 ready = 0;
 	u32 p;
 
+#pragma GCC unroll 4
 	for (p = 0; p < SLUICE_RING_PRIOS; p++)
 		ready |= sluice_rq_ready(ring->req_tail[p], ring->head[p]);
 	return ready;
