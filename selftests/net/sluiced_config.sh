@@ -89,10 +89,13 @@ check "SIGHUP with a second group" reload
 check "it is served" sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7001 'Hello You' 1 5000 | grep -q ' Hello You'"
 check "RELOADING and READY" until_true 20 grep -q '^READY=1 STATUS=serving 2 groups' /tmp/notified
 check "with the time" grep -q '^RELOADING=1 MONOTONIC_USEC=[0-9]' /tmp/notified
-echo "group more handler echo" >/tmp/sluiced.conf
+echo "group more handler echo spin 0us" >/tmp/sluiced.conf
 check "SIGHUP without the first group" reload
 check "its ring is gone" [ "$(sl ring show | grep -c attached)" -eq 1 ]
 check "the other one is served" sh -c "ip netns exec cli ./udp_probe 10.7.0.1 7001 'Hello You' 1 5000 | grep -q ' Hello You'"
+dogs=$(grep -c '^WATCHDOG=1' /tmp/notified)
+check "WATCHDOG of a worker that sleeps at once, and idles" until_true 60 sh -c "[ \$(grep -c '^WATCHDOG=1' /tmp/notified) -ge $((dogs + 3)) ]"
+check "none hangs" sh -c "! grep -q 'hangs in its handler' /tmp/sluiced.log"
 check "exit status 0 again" ended TERM
 check "STOPPING" grep -q '^STOPPING=1' /tmp/notified
 check "ledger closed at the end" sl check

@@ -13,6 +13,19 @@ answered_is() { [ "$(outcome answered)" -eq "$1" ]; }
 net_up
 cli ethtool -K c0 gro on >/dev/null
 sl group add g steer hash target 1h no-consumer hold 1h crash reissue
+
+# deleted by another command after it was added, before its program is attached
+ip netns exec srv env LD_PRELOAD="$PWD/late_attach.so" sluice listener add late xdp dev s0 udp 0.0.0.0:7000 default group g 2>/tmp/late &
+late=$!
+check "a listener whose program is yet to be attached" until_true 20 sl listener show late
+check "has none" sh -c "! ip -n srv link show s0 | grep -q prog/xdp"
+sl listener del late
+touch /tmp/attach
+wait $late
+check "deleted meanwhile, adding it fails" [ $? -ne 0 ]
+check "and says why" grep -q 'was deleted while its program was being attached' /tmp/late
+check "no program stays on the device" sh -c "! ip -n srv link show s0 | grep -q prog/xdp"
+
 sl listener add l xdp dev s0 udp 0.0.0.0:7000 default group g reject-reply text:NOxx-busy copy 2
 check "a second one in the same place is refused" sh -c "! ip netns exec srv sluice listener add m xdp dev s0 udp 0.0.0.0:7000 default reject"
 
