@@ -66,6 +66,14 @@ run() {
 }
 
 replies=kept
+BYTES="16 64 256 512 1024 1472"
+bare=$SHAPES
+[ "$GROWTH" = 0 ] || for n in $BYTES; do
+	case " $bare " in
+	*" $n/1 "*) ;;
+	*) bare="$bare $n/1" ;;
+	esac
+done
 echo "kernel $(uname -r)"
 for server in $SERVERS; do
 	run "$server" cost check "$server" 64 1 2>/tmp/why || {
@@ -79,7 +87,7 @@ for server in $SERVERS; do
 done
 
 drop_requests
-for shape in $SHAPES; do
+for shape in $bare; do
 	cost send "$ROUNDS" "${shape%/*}" "${shape#*/}"
 done
 keep_requests

@@ -5,17 +5,9 @@ set -e
 . /bench-net.sh
 case $SERVER in
 tcp-*)
-	modprobe sch_plug
 	. /bench-tcp.sh
 	export MARK=1
-	args="$ROUNDS $SIZE ${SHAPE%/*} ${SHAPE#*/}"
-	# shellcheck disable=SC2086
-	case $SERVER in
-	tcp-sluice) with_sluice length cost-tcp sluice sluice $args ;;
-	tcp-epoll) cost-tcp epoll epoll $args ;;
-	tcp-sluiced) with_sluice memcached sluiced_cost $args ;;
-	tcp-memcached) memcached_cost $args ;;
-	esac
+	tcp_cost "${SERVER#tcp-}" "$ROUNDS $SIZE ${SHAPE%/*} ${SHAPE#*/}"
 	grep -v ' [aA] ' /proc/kallsyms | cut -d' ' -f1,3-
 	exit 0
 	;;

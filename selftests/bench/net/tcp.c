@@ -18,12 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include <sluice/sluice.h>
+#include "tcp.h"
 
 /*
  * As in cost.c the time stamp counter counts executed instructions, and there is one CPU. What one side sends is held by
@@ -32,27 +32,20 @@
  *	what sending costs when the server receives it at once, less what it costs with the client's device plugged,
  *	and serving, with the server's device plugged: replies reach the client when nothing is counted
  *
- * A server in another process runs at a higher priority: it has served when the client's send returns.
+ * A server in another process runs at a higher priority: it has served when the client's send returns. Autocorking has to be off:
+ * since a plugged device never completes, it would keep back what a server sends in several writes until all is counted.
  */
-#define PORT 7000
-#define CONNS_MAX 64
-#define BYTES_MAX (1 << 16)
-#define KEY "cost-key-%06u"
+#define DIAL 64	/* connections at a time */
 
 struct plug {
 	int nl;
 	unsigned int ifindex;
 };
 
-static unsigned int size = 64, conns = 1, pipeline = 1;
-static int client[CONNS_MAX];
+unsigned int size = 64, conns = 1, pipeline = 1, idle;
+static int client[ACTIVE_MAX];
 static struct plug ours, theirs;
-static char out[BYTES_MAX], want[BYTES_MAX], in[BYTES_MAX];
-static size_t out_len, want_len;
-static char buf[BYTES_MAX];
-static int listener, epfd;
 static bool marked; /* for profile/ */
-static struct sluice_ring *ring;
 
 /* A mark for the counting plugin of profile/: 0 nothing is counted, 1 the client's send, 2 the server. */
 #define MARK(region)                                                                                          \
@@ -61,7 +54,7 @@ static struct sluice_ring *ring;
 			__asm__ volatile("nopl 0x5a17000" #region "(%%rax)" : : : "memory");                  \
 	} while (0)
 
-static void die(const char *what)
+void die(const char *what)
 {
 	fprintf(stderr, "cost-tcp: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -106,6 +99,33 @@ static void let_go(struct plug *p)
 	plug_say(p, TCQ_PLUG_RELEASE_INDEFINITE, 0, 0);
 }
 
+/* Bytes that it holds. */
+static size_t plug_holds(struct plug *p)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct tcmsg tc;
+	} ask = {
+		.nlh = { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETQDISC,
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ECHO },
+		.tc = { .tcm_ifindex = p->ifindex, .tcm_handle = 0x10000, .tcm_parent = TC_H_ROOT },
+	};
+	char answer[4096];
+	struct nlmsghdr *nlh = (struct nlmsghdr *)answer;
+	struct rtattr *a;
+	int len;
+
+	if (send(p->nl, &ask, sizeof(ask), 0) != sizeof(ask) || recv(p->nl, answer, sizeof(answer), 0) < 0)
+		die("netlink");
+	a = (struct rtattr *)((char *)NLMSG_DATA(nlh) + NLMSG_ALIGN(sizeof(struct tcmsg)));
+	len = nlh->nlmsg_len - NLMSG_LENGTH(sizeof(struct tcmsg));
+	for (; nlh->nlmsg_type == RTM_NEWQDISC && RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if (a->rta_type == TCA_STATS)
+			return ((struct tc_stats *)RTA_DATA(a))->backlog;
+	die("what a plug holds");
+	return 0;
+}
+
 static void plug_open(struct plug *p, const char *dev)
 {
 	p->nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -118,39 +138,67 @@ static void plug_open(struct plug *p, const char *dev)
 
 /* ---- client ---- */
 
-static void dial(void)
+static int dial(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	int self = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), one = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	inet_pton(AF_INET, "10.9.0.1", &sin.sin_addr);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		die("connect");
+	return fd;
+}
+
+/* A few at a time, so that none waits long for being accepted. Those that say nothing are made first. */
+static void dial_all(const struct server *s)
+{
+	int self = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	int other = open("/run/netns/bench", O_RDONLY | O_CLOEXEC);
-	unsigned int i;
+	unsigned int i, n, all = idle + conns;
 
 	plug_open(&ours, "v0");
 	if (self < 0 || other < 0 || setns(other, CLONE_NEWNET))
 		die("setns");
 	plug_open(&theirs, "v1");
-	inet_pton(AF_INET, "10.9.0.1", &sin.sin_addr);
-	for (i = 0; i < conns; i++) {
-		client[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		setsockopt(client[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (connect(client[i], (struct sockaddr *)&sin, sizeof(sin)))
-			die("connect");
-	}
 	if (setns(self, CLONE_NEWNET))
 		die("setns back");
+	for (i = 0; i < all; i += n) {
+		if (setns(other, CLONE_NEWNET))
+			die("setns");
+		for (n = 0; n < DIAL && i + n < all; n++) {
+			int fd = dial();
+
+			if (i + n >= idle)
+				client[i + n - idle] = fd;
+		}
+		if (setns(self, CLONE_NEWNET))
+			die("setns back");
+		s->take(n);
+	}
 }
 
-static void send_all(void)
+/* Connections take the variants in turn, each round a different one. */
+static const struct words *said(unsigned int round, unsigned int conn)
+{
+	return &words[(round + conn) % variants];
+}
+
+static void send_all(unsigned int round)
 {
 	unsigned int i;
 
-	for (i = 0; i < conns; i++)
-		if (send(client[i], out, out_len, 0) != (ssize_t)out_len)
+	for (i = 0; i < conns; i++) {
+		const struct words *w = said(round, i);
+
+		if (send(client[i], w->out, w->out_len, 0) != (ssize_t)w->out_len)
 			die("send");
+	}
 }
 
-static void hear(int fd, const char *bytes, size_t len)
+void hear(int fd, const char *bytes, size_t len)
 {
+	static char in[BYTES_MAX];
 	size_t got = 0;
 	ssize_t n;
 
@@ -166,131 +214,25 @@ static void hear(int fd, const char *bytes, size_t len)
 	}
 }
 
-/* Length and payload, each different. */
-static void make_echo(void)
+static void hear_all(unsigned int round)
 {
-	unsigned int i, be = htonl(size - 4);
-
-	for (i = 0; i < pipeline; i++) {
-		char *to = out + i * size;
-
-		memset(to, 'a' + i % 26, size);
-		memcpy(to, &be, 4);
-	}
-	out_len = pipeline * size;
-	want_len = out_len;
-	memcpy(want, out, out_len);
-}
-
-static void make_gets(void)
-{
-	char value[1024], text[2048];
 	unsigned int i;
 
-	memset(value, 'v', size);
-	value[size] = 0;
-	for (i = 0; i < pipeline; i++) {
-		snprintf(text, sizeof(text), "set " KEY " 0 0 %u\r\n%s\r\n", i, size, value);
-		if (send(client[0], text, strlen(text), 0) < 0)
-			die("send");
-		hear(client[0], "STORED\r\n", 8);
-		out_len += sprintf(out + out_len, "get " KEY "\r\n", i);
-		want_len += sprintf(want + want_len, "VALUE " KEY " 0 %u\r\n%s\r\nEND\r\n", i, size, value);
-	}
+	for (i = 0; i < conns; i++)
+		hear(client[i], said(round, i)->want, said(round, i)->want_len);
+	/* what the kernel put off is not part of the next round; while it waits for its thread, nothing is received at once */
+	usleep(5000);
 }
 
 /* ---- servers ---- */
 
-static void open_epoll(void)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	int one = 1;
-
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (bind(listener, (struct sockaddr *)&sin, sizeof(sin)) || listen(listener, CONNS_MAX) || epfd < 0)
-		die("listen");
-}
-
-static void accept_epoll(void)
-{
-	struct epoll_event ev = { .events = EPOLLIN };
-	unsigned int i;
-	int one = 1;
-
-	for (i = 0; i < conns; i++) {
-		ev.data.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		setsockopt(ev.data.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (ev.data.fd < 0 || epoll_ctl(epfd, EPOLL_CTL_ADD, ev.data.fd, &ev))
-			die("accept");
-	}
-}
-
-/* Cut what is there into requests and answer them with one write. Return: how many. */
-static int serve_conn(int fd)
-{
-	static char reply[BYTES_MAX];
-	ssize_t n = recv(fd, buf, sizeof(buf), 0);
-	size_t at = 0, len;
-	uint32_t be;
-	int done = 0;
-
-	if (n <= 0)
-		die("server's recv");
-	while (at + 4 <= (size_t)n) {
-		memcpy(&be, buf + at, 4);
-		len = ntohl(be) + 4;
-		if (at + len > (size_t)n)
-			break;
-		memcpy(reply + at, buf + at, len);
-		at += len;
-		done++;
-	}
-	/* the client sends whole requests, in less than a receive buffer */
-	if (at != (size_t)n || send(fd, reply, at, 0) != (ssize_t)at)
-		die("server's send");
-	return done;
-}
-
-static int serve_epoll(void)
-{
-	struct epoll_event ev[CONNS_MAX];
-	int i, n = epoll_wait(epfd, ev, CONNS_MAX, 0), done = 0;
-
-	for (i = 0; i < n; i++)
-		done += serve_conn(ev[i].data.fd);
-	return done;
-}
-
-static void open_sluice(void)
-{
-	struct sluice_ring_config config = { .size = sizeof(config), .group = "echo", .tx = SLUICE_TX_KICK };
-
-	config.slots[0].size = 2048;
-	config.slots[0].count = 1024;
-	errno = -sluice_ring_open(&ring, &config);
-	if (!errno)
-		errno = -sluice_ring_attach(ring);
-	if (errno)
-		die("ring");
-}
-
-static int serve_sluice(void)
-{
-	struct sluice_request req[64];
-	int i, n = sluice_ring_peek(ring, req, 64);
-
-	for (i = 0; i < n; i++)
-		if (sluice_respond(ring, &req[i], req[i].len))
-			die("respond");
-	if (sluice_ring_flush(ring) < 0)
-		die("flush");
-	return n;
-}
-
 static void nothing(void)
 {
+}
+
+static void take_nothing(unsigned int n)
+{
+	(void)n;
 }
 
 /* It has run while the client sent. */
@@ -317,108 +259,132 @@ static void put_ahead(const char *pid)
 	closedir(d);
 }
 
-static const struct server {
-	const char *name;
-	void (*open)(void);
-	void (*accept)(void);
-	int (*serve)(void);
-} servers[] = {
-	{ "epoll", open_epoll, accept_epoll, serve_epoll },
-	{ "sluice", open_sluice, nothing, serve_sluice },
-	{ "outside", nothing, nothing, serve_outside },
+static const struct server memcached_server = { "memcached", nothing, take_nothing, serve_outside };
+static const struct server redis_server = { "redis", nothing, take_nothing, serve_outside };
+
+static const struct {
+	const struct server *server;
+	void (*words)(int fd);
+} kinds[] = {
+	{ &epoll_server, words_echo },
+	{ &kcm_server, words_echo },
+	{ &uring_server, words_echo },
+	{ &sluice_server, words_echo },
+	{ &memcached_server, words_memcached },
+	{ &redis_server, words_redis },
 };
 
 static void serve_all(const struct server *s)
 {
-	unsigned int done = 0;
+	unsigned int done = 0, looks = 0;
 	int n;
 
 	while (done < conns * pipeline) {
 		n = s->serve();
 		done += n;
-		if (!n)
-			sched_yield(); /* what is left is a kernel thread's to do */
+		if (n)
+			continue;
+		sched_yield(); /* what is left is a kernel thread's to do */
+		errno = ETIMEDOUT;
+		if (++looks > 1000000)
+			die("requests did not arrive");
 	}
 }
 
-static void hear_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < conns; i++)
-		hear(client[i], want, want_len);
-}
-
 /* Return: what sending costs, the server's receiving left out. */
-static unsigned long long bare_round(const struct server *s)
+static unsigned long long bare_round(const struct server *s, unsigned int round)
 {
 	unsigned long long t0, t1;
 
 	hold(&theirs);
 	t0 = __rdtsc();
-	send_all();
+	send_all(round);
 	t1 = __rdtsc();
 	let_go(&theirs);
 	serve_all(s);
-	hear_all();
+	hear_all(round);
 	return t1 - t0;
 }
 
-static void round_of(const struct server *s, unsigned long long *sent, unsigned long long *served)
+/* Add up what a round costs, unless it is there to get the connections going. */
+static void round_of(const struct server *s, unsigned int round, unsigned long long *sent, unsigned long long *served)
 {
 	unsigned long long t0, t1, t2;
+	size_t held, replies = 0;
+	unsigned int i;
 
 	hold(&ours);
 	MARK(1);
 	t0 = __rdtsc();
-	send_all();
+	send_all(round);
 	t1 = __rdtsc();
 	MARK(2);
 	serve_all(s);
 	t2 = __rdtsc();
 	MARK(0);
+	held = plug_holds(&ours);
 	let_go(&ours);
-	hear_all();
+	hear_all(round);
+	for (i = 0; i < conns; i++)
+		replies += said(round, i)->want_len;
+	if (!sent)
+		return;
+	errno = EAGAIN;
+	if (held < replies)
+		die("replies were left to be sent after what was counted");
 	*sent += t1 - t0;
 	*served += t2 - t1;
 }
 
-/* usage: cost-tcp NAME epoll|sluice|outside ROUNDS SIZE CONNS PIPELINE [PID]: PID is that of a memcached */
+static void raise_limits(void)
+{
+	struct rlimit r = { 65536, 65536 };
+
+	if (setrlimit(RLIMIT_NOFILE, &r))
+		die("RLIMIT_NOFILE");
+}
+
+/*
+ * usage: cost-tcp NAME epoll|kcm|io_uring|sluice ROUNDS SIZE CONNS PIPELINE
+ *        cost-tcp NAME memcached|redis ROUNDS SIZE CONNS PIPELINE PID: a server that speaks so
+ * Environment: IDLE=N connections that say nothing; MARK for profile/
+ */
 int main(int argc, char **argv)
 {
-	unsigned long long bare = 0, sent = 0, served = 0, dummy = 0;
-	const struct server *s = servers;
-	unsigned int i, rounds, n;
+	unsigned long long bare = 0, sent = 0, served = 0;
+	const unsigned int all = sizeof(kinds) / sizeof(kinds[0]);
+	const struct server *s;
+	unsigned int i, k, rounds, n;
 
 	if (argc < 7)
 		return 2;
-	while (s < servers + 3 && strcmp(s->name, argv[2]))
-		s++;
+	for (k = 0; k < all && strcmp(kinds[k].server->name, argv[2]); k++)
+		;
 	rounds = atoi(argv[3]);
 	size = atoi(argv[4]);
 	conns = atoi(argv[5]);
 	pipeline = atoi(argv[6]);
-	if (s == servers + 3 || rounds < 4 || size < 8 || size > 1000 || !conns || conns > CONNS_MAX || !pipeline ||
-	    pipeline * (size + 100) > BYTES_MAX)
+	idle = getenv("IDLE") ? atoi(getenv("IDLE")) : 0;
+	if (k == all || rounds < 4 || size < 8 || size > 65536 || !conns || conns > ACTIVE_MAX || !pipeline ||
+	    (argc > 7) != (kinds[k].server->open == nothing) || (argc > 7 && size > 1024) ||
+	    (size_t)pipeline * (size + 100 * (argc > 7)) > BYTES_MAX)
 		return 2;
+	s = kinds[k].server;
+	raise_limits();
 	s->open();
-	dial();
-	s->accept();
-	if (argc > 7) {
-		make_gets();
+	dial_all(s);
+	kinds[k].words(client[0]);
+	if (argc > 7)
 		put_ahead(argv[7]);
-	} else {
-		make_echo();
-	}
 	n = conns * pipeline;
-	for (i = 0; i < rounds / 4; i++) {
-		bare_round(s);
-		round_of(s, &dummy, &dummy);
+	for (i = 0; i < rounds / 4 + 4; i++) {
+		bare_round(s, i);
+		round_of(s, i, NULL, NULL);
 	}
 	marked = getenv("MARK");
 	for (i = 0; i < rounds; i++) {
-		bare += bare_round(s);
-		round_of(s, &sent, &served);
+		bare += bare_round(s, i);
+		round_of(s, i, &sent, &served);
 	}
 	printf("tcp %s %u %u %u %u %.1f %.1f %.1f\n", argv[1], size, conns, pipeline, rounds * n, (double)bare / rounds / n,
 	       (double)sent / rounds / n, (double)served / rounds / n);
