@@ -60,6 +60,11 @@ void sluice_xdp_detach(struct sluice_listener *l);
 void sluice_xdp_release(struct sluice_listener *l);
 void sluice_xdp_counts(const struct sluice_listener *l, u64 *passed);
 
+/* xdp_mem.c */
+#define SLUICE_XDP_FRAME_MAX SZ_32K
+void *sluice_xdp_memory(u32 size);
+void sluice_xdp_memory_fini(void);
+
 /* xdp_tx.c */
 u32 sluice_xdp_truesize(u32 len);
 struct xdp_frame *sluice_xdp_frame_copy(const struct xdp_frame *from, u32 len);

@@ -20,7 +20,6 @@
  */
 #define HEAD	 128
 #define ROOM_MIN 320
-#define HELD_MAX 32768 /* what a fragment of pages can hold, where a request waits */
 #define FRAME_MIN 60 /* what Ethernet takes, without the check sequence */
 #define BATCH	 32
 
@@ -42,11 +41,8 @@ u32 sluice_xdp_truesize(u32 len)
 static struct xdp_frame *frame_alloc(u32 len)
 {
 	u32 size = frame_size(len);
-	struct xdp_frame *f;
+	struct xdp_frame *f = sluice_xdp_memory(size);
 
-	if (unlikely(size > HELD_MAX))
-		return NULL;
-	f = napi_alloc_frag(size);
 	if (unlikely(!f))
 		return NULL;
 	f->data = (u8 *)f + HEAD;
@@ -67,7 +63,7 @@ struct xdp_frame *sluice_xdp_frame_copy(const struct xdp_frame *from, u32 len)
 
 	if (unlikely(!f))
 		return NULL;
-	memcpy(f->data, from->data, len);
+	sluice_copy(f->data, from->data, len);
 	f->len = len;
 	return f;
 }
@@ -301,7 +297,7 @@ static int xmit(struct sluice_req *req, struct net_device *dev, const void *data
 
 	if (unlikely(!f))
 		return -ENOMEM;
-	memcpy(f->data + req->off, data, len);
+	sluice_copy(f->data + req->off, data, len);
 	turn_round(dev_net(dev), f, req->off, len);
 	if (total < FRAME_MIN) {
 		memset(f->data + total, 0, FRAME_MIN - total);

@@ -22,34 +22,13 @@ static u16 be16(const u8 *p)
  * sluice_sum_add() - add bytes to an Internet checksum
  * @data: bytes, the first at an even distance from where the sum began
  * @len: how many
- * @sum: what was added before, or 0
+ * @sum: what was added before, at most a few messages, or 0
  *
  * Words are added as memory has them: the folded sum is in network order by itself.
  */
 u64 sluice_sum_add(const u8 *data, u32 len, u64 sum)
 {
-	u64 w;
-	u32 d;
-
-	for (; len >= 8; len -= 8, data += 8) {
-		memcpy(&w, data, 8);
-		sum += w;
-		sum += sum < w;
-	}
-	if (len >= 4) {
-		memcpy(&d, data, 4);
-		sum += d;
-		sum += sum < d;
-		data += 4;
-		len -= 4;
-	}
-	if (len) {
-		d = 0;
-		memcpy(&d, data, len);
-		sum += d;
-		sum += sum < d;
-	}
-	return sum;
+	return sum + sluice_port_sum(data, len);
 }
 
 /* Reduce a sum to 16 bits, as memory has them; 0xffff where nothing is wrong. */
@@ -67,10 +46,17 @@ u16 sluice_sum_fold(u64 sum)
 u64 sluice_packet_pseudo(const u8 *data, const struct sluice_packet *p, u32 udp_len)
 {
 	const u8 tail[4] = {0, IP_PROTO_UDP, (u8)(udp_len >> 8), (u8)udp_len};
+	const u8 *at = data + p->l3 + (p->family == 4 ? 12 : 8);
+	const u8 *end = at + (p->family == 4 ? 8 : 32);
+	u64 sum;
+	u32 w;
 
-	if (p->family == 4)
-		return sluice_sum_add(data + p->l3 + 12, 8, sluice_sum_add(tail, 4, 0));
-	return sluice_sum_add(data + p->l3 + 8, 32, sluice_sum_add(tail, 4, 0));
+	memcpy(&w, tail, 4);
+	for (sum = w; at < end; at += 4) {
+		memcpy(&w, at, 4);
+		sum += w;
+	}
+	return sum;
 }
 
 static int parse_udp(const u8 *data, u32 room, struct sluice_packet *p)

@@ -33,6 +33,7 @@
 #include <linux/sched.h>
 #include <linux/random.h>
 #include <linux/math64.h>
+#include <net/checksum.h>
 #include <asm/barrier.h>
 
 /* May sleep: set-up only. Zeroed. */
@@ -62,6 +63,12 @@ static inline void sluice_port_resched(void)
 static inline u64 sluice_port_seed(void)
 {
 	return get_random_u64();
+}
+
+/* Sum of the words that @len bytes hold, carries added; each architecture's own way. */
+static inline u32 sluice_port_sum(const void *data, u32 len)
+{
+	return (__force u32)csum_partial(data, len, 0);
 }
 
 #else /* native: unit tests, fuzzers, benchmarks, library */
@@ -176,6 +183,24 @@ static inline void sluice_port_resched(void)
 static inline u64 sluice_port_seed(void)
 {
 	return 0x2545f4914f6cdd1dULL;
+}
+
+/* Sum of the words that @len bytes hold, carries added. */
+static inline u32 sluice_port_sum(const void *data, u32 len)
+{
+	const u8 *at = data;
+	u64 sum = 0;
+	u32 word;
+
+	for (; len >= 4; len -= 4, at += 4) {
+		memcpy(&word, at, 4);
+		sum += word;
+	}
+	word = 0;
+	memcpy(&word, at, len);
+	sum += word;
+	sum = (sum & U32_MAX) + (sum >> 32);
+	return (u32)(sum + (sum >> 32));
 }
 
 #endif /* __KERNEL__ */
