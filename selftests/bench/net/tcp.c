@@ -282,11 +282,11 @@ static void serve_all(const struct server *s)
 	while (done < conns * pipeline) {
 		n = s->serve();
 		done += n;
-		if (n)
-			continue;
-		sched_yield(); /* what is left is a kernel thread's to do */
+		looks = n ? 0 : looks + 1;
+		if (looks > 4)
+			sched_yield(); /* what is left is a kernel thread's to do; others that run then are charged too */
 		errno = ETIMEDOUT;
-		if (++looks > 1000000)
+		if (looks > 1000000)
 			die("requests did not arrive");
 	}
 }
