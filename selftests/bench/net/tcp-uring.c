@@ -4,6 +4,7 @@
 #include <liburing.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tcp.h"
 
@@ -74,6 +75,7 @@ static void open_uring(void)
 	if (posix_memalign((void **)&provided, 4096, BUFFERS * sizeof(struct io_uring_buf)) ||
 	    posix_memalign((void **)&memory, 4096, BUFFERS * buffer_size))
 		die("buffers");
+	memset(memory, 0, BUFFERS * buffer_size); /* buffers are used in turn: none is to be touched for the first time later */
 	io_uring_buf_ring_init(provided);
 	reg.ring_addr = (uintptr_t)provided;
 	must("providing buffers", io_uring_register_buf_ring(&ring, &reg, 0));
