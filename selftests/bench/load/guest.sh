@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs in the guest, on its ordinary clock: an open-loop client against each server, rate by rate. Prints a line of JSON for each run.
 #
-# $SERVERS, $RATES (a second), $REPEATS, $SECONDS_EACH
+# $SERVERS, $RATES (a second), $REPEATS, $SECONDS_EACH, $GROUP (options of Sluice's)
 set -e
 # shellcheck source=selftests/bench/bench-net.sh
 . /bench-net.sh
@@ -13,7 +13,8 @@ udp_errors() { awk '$1 == "Udp:" && $2 ~ /^[0-9]/ { print $6 }' /proc/net/snmp; 
 
 begin() {
 	[ "$1" != sluice ] || {
-		sluice group add echo steer hash
+		# shellcheck disable=SC2086
+		sluice group add echo steer hash $GROUP
 		sluice listener add bench udp 0.0.0.0:7000 default group echo
 	}
 	rm -f /tmp/server
