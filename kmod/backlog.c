@@ -195,8 +195,7 @@ int __sluice_backlog_add(struct sluice_group *g, struct sluice_backlog *b, struc
 		refused_add(out, &req->wait, SLUICE_OUTCOME_CANCELLED_PEER);
 		return 0;
 	}
-	if (req->kind == SLUICE_REQ_KIND_TCP)
-		sluice_conn_unshare(req);
+	sluice_req_unshare(req);
 	sluice_queue_push(&b->q, &req->wait, b->limits, now);
 	return 0;
 }

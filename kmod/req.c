@@ -138,6 +138,18 @@ int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const voi
 	return sluice_udp_reply(req, ring ? ring->routes : NULL, data, len, last);
 }
 
+/*
+ * A request is going to wait: let it hold no more memory than it needs. Context: bottom halves
+ * disabled; the lock of a group or ring may be held.
+ */
+void sluice_req_unshare(struct sluice_req *req)
+{
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		sluice_conn_unshare(req);
+	else if (req->kind == SLUICE_REQ_KIND_XDP)
+		sluice_xdp_unshare(req);
+}
+
 /* Send, and count, what this section's replies have been gathered for. Context: section. */
 void sluice_req_flush(void)
 {

@@ -80,7 +80,7 @@ static u32 saturate(u64 ns)
 	return min_t(u64, ns, U32_MAX);
 }
 
-/* Wake the consumer if it says that it sleeps, once for each of its sleeps. */
+/* Wake the consumer if it says that it sleeps, once for each time that it looks in poll. */
 static void wake(struct sluice_ring *ring)
 {
 	u32 ticket = sluice_rq_wake_ticket(ring->u_need_wakeup);

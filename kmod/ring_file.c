@@ -316,11 +316,11 @@ static long ring_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /*
  * fsync() and fdatasync() hand over what was answered, as SLUICE_IOC_KICK does, and cost less than
- * an ioctl: no security module looks at them. Return: as sluice_tx_kick().
+ * an ioctl: no security module looks at them. Return: 0; errors as sluice_tx_kick().
  */
 static int ring_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	return sluice_tx_kick(file->private_data);
+	return min(sluice_tx_kick(file->private_data), 0);
 }
 
 /* The region at this offset and of this length; @writable is set. */
@@ -382,6 +382,7 @@ static __poll_t ring_poll(struct file *file, poll_table *wait)
 	if (!sluice_flag_test(&ring->ready))
 		return EPOLLERR;
 	poll_wait(file, &ring->wq, wait);
+	sluice_rq_wake_spent(&ring->woken);
 	for (prio = 0; prio < SLUICE_RING_PRIOS; prio++)
 		if (READ_ONCE(*ring->k_req_tail[prio]) != READ_ONCE(*ring->u_req_head[prio]))
 			mask |= EPOLLIN | EPOLLRDNORM;

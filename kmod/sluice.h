@@ -196,6 +196,7 @@ struct sluice_req {
 	bool settled;  /* TCP: it has its reply, or is to have none */
 
 	u32 truesize; /* bytes of memory it holds, for limits */
+	bool cut;     /* UDP, XDP: a part of its reply could not be sent */
 	struct sluice_id *tag; /* its entry among the listener's ids; NULL: none */
 	union {
 		struct {		     /* UDP, XDP */
@@ -511,6 +512,7 @@ int sluice_req_copy(const struct sluice_req *req, void *to, u32 len);
 int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		     bool last);
 void sluice_req_flush(void);
+void sluice_req_unshare(struct sluice_req *req);
 u64 sluice_req_conn(const struct sluice_req *req);
 bool sluice_req_orphan(const struct sluice_req *req);
 void sluice_req_detach(struct sluice_req *req);

@@ -197,15 +197,17 @@ static int snapshot_take(void *arg)
  *	Costs a pause of some microseconds and some nanoseconds for each slot and rule
  *
  * In the stopped machine no spinlock is held by anyone: their holders run with preemption disabled.
+ * With PREEMPT_RT they may sleep instead, so nothing is stopped: under traffic the sums may then be
+ * off by what is on its way from one count to the next.
  *
  * Context: may sleep. Return: 0 or -errno of stop_machine().
  */
 int sluice_net_snapshot(struct sluice_net *sn, bool exact)
 {
-	struct snapshot snap = {.sn = sn, .stopped = exact};
+	struct snapshot snap = {.sn = sn, .stopped = exact && !IS_ENABLED(CONFIG_PREEMPT_RT)};
 
 	lockdep_assert_held(&sluice_mutex);
-	if (exact)
+	if (snap.stopped)
 		return stop_machine(snapshot_take, &snap, NULL);
 	return snapshot_take(&snap);
 }

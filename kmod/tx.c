@@ -182,9 +182,9 @@ static int send(struct sluice_ring *ring, const struct sluice_answer *a, bool la
 				last);
 }
 
-static enum sluice_outcome sent(int err)
+static enum sluice_outcome sent(const struct sluice_req *req, int err)
 {
-	if (likely(!err))
+	if (likely(!err && !req->cut))
 		return SLUICE_OUTCOME_ANSWERED;
 	return err == -EPIPE ? SLUICE_OUTCOME_CANCELLED_CONNECTION : SLUICE_OUTCOME_DROPPED_SEND;
 }
@@ -208,7 +208,7 @@ static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now, s
 		err = send(ring, a, true);
 		if (err == -EINPROGRESS)
 			return; /* sluice_req_flush() does the rest */
-		sluice_req_finish(req, ring, sent(err));
+		sluice_req_finish(req, ring, sent(req, err));
 		sluice_req_free(req, !err);
 	}
 }
@@ -223,7 +223,8 @@ static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 	enum sluice_outcome why = SLUICE_OUTCOME_CANCELLED_LISTENER;
 	bool cancelled = false;
 
-	send(ring, a, false);
+	if (unlikely(send(ring, a, false)) && req->kind != SLUICE_REQ_KIND_TCP)
+		req->cut = true;
 	spin_lock(&ring->lock);
 	if (unlikely(sluice_req_orphan(req)))
 		why = SLUICE_OUTCOME_CANCELLED_CONNECTION;

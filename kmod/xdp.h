@@ -69,6 +69,7 @@ void sluice_xdp_memory_fini(void);
 u32 sluice_xdp_truesize(u32 len);
 struct xdp_frame *sluice_xdp_frame_copy(const struct xdp_frame *from, u32 len);
 void sluice_xdp_frame_free(struct xdp_frame *frame);
+void sluice_xdp_unshare(struct sluice_req *req);
 u32 sluice_xdp_flow(const struct sluice_req *req, u32 seed);
 u32 sluice_xdp_source(const struct sluice_req *req, u32 seed);
 void sluice_xdp_from(const struct sluice_req *req, struct sluice_from *from);

@@ -42,17 +42,20 @@ static void fetch(struct sheet *s)
 		s->size = 0;
 }
 
-/*
- * Go on to the next sheet. It is free if only our reference is left; the others were dropped by
- * fully ordered operations, and what is written here depends on having seen that.
- */
+/* Whether only our reference is left: who dropped the others no longer looks at the pages. */
+static bool came_back(const struct sheet *s)
+{
+	return s->page && atomic_read_acquire(&s->page->_refcount) == 1;
+}
+
+/* Go on to the next sheet. */
 static noinline struct sheet *turn(struct sheets *all)
 {
 	struct sheet *s;
 
 	all->at = (all->at + 1) % SHEETS;
 	s = &all->sheet[all->at];
-	if (!s->page || page_ref_count(s->page) != 1 || s->size < SLUICE_XDP_FRAME_MAX)
+	if (!came_back(s) || s->size < SLUICE_XDP_FRAME_MAX)
 		fetch(s);
 	s->used = 0;
 	return s;
@@ -71,9 +74,11 @@ void *sluice_xdp_memory(u32 size)
 	struct sheet *s;
 	void *memory;
 
+	if (unlikely(size > SLUICE_XDP_FRAME_MAX))
+		return NULL;
 	/* disabled bottom halves need not keep others off this CPU's sheets */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return size <= SLUICE_XDP_FRAME_MAX ? napi_alloc_frag(size) : NULL;
+		return napi_alloc_frag(size);
 	all = this_cpu_ptr(&sheets);
 	s = &all->sheet[all->at];
 	if (unlikely(s->size - s->used < size))

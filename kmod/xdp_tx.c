@@ -70,7 +70,36 @@ struct xdp_frame *sluice_xdp_frame_copy(const struct xdp_frame *from, u32 len)
 
 void sluice_xdp_frame_free(struct xdp_frame *frame)
 {
-	page_frag_free(frame);
+	if (likely(frame->frame_sz))
+		page_frag_free(frame);
+	else
+		kfree(frame);
+}
+
+/**
+ * sluice_xdp_unshare() - a request is going to wait: let it hold no more memory than it needs
+ * @req: request
+ *
+ * One small frame keeps the whole block that it was cut from. The copy is no fragment of a page,
+ * and has a size of 0: no reply travels in it. Without memory the request goes on holding what it
+ * has. Context: bottom halves disabled; the lock of a group or ring may be held.
+ */
+void sluice_xdp_unshare(struct sluice_req *req)
+{
+	struct xdp_frame *f, *from = req->frame;
+	u32 len = req->off + req->len;
+
+	if (!from->frame_sz)
+		return;
+	f = kmalloc(HEAD + len, GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!f))
+		return;
+	f->data = (u8 *)f + HEAD;
+	f->len = len;
+	f->frame_sz = 0;
+	sluice_copy(f->data, from->data, len);
+	sluice_xdp_frame_free(from);
+	req->frame = f;
 }
 
 static bool is_tagged(const struct xdp_frame *f)
@@ -150,7 +179,7 @@ struct batch {
 	struct net_device *dev;
 	u32 n;
 	struct xdp_frame *frame[BATCH];
-	struct sluice_req *req[BATCH]; /* counted when its frame is gone; NULL: nothing to count */
+	struct sluice_req *req[BATCH]; /* counted when its frame is gone */
 	struct sluice_ring *ring[BATCH];
 	u32 len[BATCH]; /* of the frame: a driver that fails may have put a header in front of it */
 };
@@ -208,12 +237,20 @@ void sluice_xdp_flush(void)
 	sent = send_frames(b->dev, n, b->frame);
 	for (i = 0; i < n; i++) {
 		err = i < sent ? 0 : queue_frame(b->dev, b->frame[i], b->len[i]);
-		if (!b->req[i])
-			continue;
+		err |= b->req[i]->cut;
 		sluice_req_finish(b->req[i], b->ring[i],
 				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
 		sluice_req_free(b->req[i], !err);
 	}
+}
+
+/* Send one frame behind those of the batch. Takes it. Return: 0 or -errno. */
+static int send_now(struct net_device *dev, struct xdp_frame *f)
+{
+	u32 len = f->len;
+
+	sluice_xdp_flush();
+	return send_frames(dev, 1, &f) ? 0 : queue_frame(dev, f, len);
 }
 
 static void batch_add(struct net_device *dev, struct xdp_frame *f, struct sluice_req *req,
@@ -309,13 +346,10 @@ static int xmit(struct sluice_req *req, struct net_device *dev, const void *data
 	f->flags = 0;
 	f->dev_rx = NULL;
 	sluice_xdp_frame_shared(f);
-	if (!ring) {
-		batch_add(dev, f, NULL, NULL);
-		sluice_xdp_flush();
-		return 0;
-	}
-	batch_add(dev, f, last ? req : NULL, ring);
-	return last ? -EINPROGRESS : 0;
+	if (!ring || !last)
+		return send_now(dev, f);
+	batch_add(dev, f, req, ring);
+	return -EINPROGRESS;
 }
 
 /**

@@ -153,7 +153,7 @@ void sluice_ring_close(struct sluice_ring *ring);
  */
 int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms);
 /*
- * For an event loop of one's own: poll the fd for POLLIN between sluice_ring_sleep() and sluice_ring_wake(). The first flushes
+ * For an event loop of one's own: poll the fd for POLLIN, and POLLRDHUP to be told of a drain, between sluice_ring_sleep() and sluice_ring_wake(). The first flushes
  * and returns 0: sleep; 1: requests are there, do not; or -ESHUTDOWN and -EPROTO as sluice_ring_wait().
  */
 int sluice_ring_fd(const struct sluice_ring *ring);

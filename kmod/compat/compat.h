@@ -31,6 +31,12 @@
 #error "Sluice reads its counters as single 64-bit words: build it for a 64-bit kernel"
 #endif
 
+/* From 6.18 on, PREEMPT_RT can be built so that two tasks of a CPU are in such sections at once. */
+#if IS_ENABLED(CONFIG_PREEMPT_RT) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0) && \
+	!IS_ENABLED(CONFIG_PREEMPT_RT_NEEDS_BH_LOCK)
+#error "Sluice keeps memory per CPU with bottom halves disabled: PREEMPT_RT needs its BH lock"
+#endif
+
 /* vm_flags_mod(): bc292ab00f6c ("mm: introduce vma->vm_flags wrapper functions"), 6.3 */
 static inline void sluice_vm_flags(struct vm_area_struct *vma, unsigned long set,
 				   unsigned long clear)

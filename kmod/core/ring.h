@@ -31,7 +31,10 @@
  *   H2 acquire resp_head                  that the kernel still reads.
  *
  *   W1 full between req_tail, need_wakeup The kernel misses that the consumer goes to sleep while
- *   W2 full between need_wakeup, req_tail the consumer misses the request: sleeps on a full queue.
+ *      and woken                          the consumer misses the request: sleeps on a full queue.
+ *   W2 full between need_wakeup, req_tail
+ *   W3 full between woken, req_tail       The same in poll, which finds the request that it was
+ *                                         woken for taken already, and sleeps on with its ticket.
  *
  *   K1 full between NEED_KICK, resp_tail  The kernel's thread sleeps while the consumer believes
  *   K2 full between resp_tail, state      that it polls: the answers stay.
@@ -77,6 +80,7 @@
 #define SLUICE_BARRIER_C2 16
 #define SLUICE_BARRIER_E1 17
 #define SLUICE_BARRIER_E2 18
+#define SLUICE_BARRIER_W3 19
 
 #define sluice_release(label, p, v) do {					\
 	if (SLUICE_WEAKEN == SLUICE_BARRIER_##label)				\
@@ -118,12 +122,26 @@ static inline void sluice_rq_push(u32 *entries, u32 mask, u32 *shared, u32 *tail
  * @need_wakeup: in the user page
  *
  * Return: 0 if the consumer is awake. Otherwise its ticket, a value it changes each time it goes to
- * sleep, so that one sleep is woken once however many requests follow.
+ * sleep, so that one sleep is woken once however many requests follow: see sluice_rq_wake_spent().
  */
 static inline u32 sluice_rq_wake_ticket(const u32 *need_wakeup)
 {
 	sluice_full(W1);			/* W1 */
 	return READ_ONCE(*need_wakeup);
+}
+
+/**
+ * sluice_rq_wake_spent() - in poll, on the queue of those who wait, before the look at the tails
+ * @woken: the ticket that was woken last
+ *
+ * A wake-up may come late, for a request that the consumer found by itself before it went to sleep:
+ * it is lost if the consumer does not wait yet, and if it does it finds nothing. The next request
+ * has to wake it all the same.
+ */
+static inline void sluice_rq_wake_spent(u32 *woken)
+{
+	WRITE_ONCE(*woken, 0);
+	sluice_full(W3);			/* W3 */
 }
 
 /* ---- request queue, consumer's side ---- */

@@ -23,7 +23,8 @@
 #define NEED_KICK 4
 #define RING_LOCK 5
 #define TX_LOCK 6
-#define WORDS 7
+#define WOKEN 7
+#define WORDS 8
 
 #include "machine.h"
 
@@ -33,7 +34,7 @@
 
 /* Under the ring's lock. */
 byte slot_state[SLOTS], slot_request[SLOTS], queue[REQUESTS + 1];
-byte req_tail, waiting_first, waiting_end, waiting[REQUESTS], woken;
+byte req_tail, waiting_first, waiting_end, waiting[REQUESTS];
 bool closed;
 /* Under the transmit lock. */
 byte resp_head;
@@ -42,7 +43,7 @@ bool detached;
 byte response[RESPONSES];
 /* RCU and events. */
 byte sections;
-bool wake, kick, stop;
+bool registered, queued, wake, kick, stop;
 
 byte manner;	/* of the consumer's end */
 #define LIVES 0
@@ -63,9 +64,11 @@ inline publish(on, slot)
 	barrier(on);
 #endif
 	if
-	:: mem[NEED_WAKEUP] != 0 && mem[NEED_WAKEUP] != woken ->
+	:: mem[NEED_WAKEUP] != 0 && mem[NEED_WAKEUP] != mem[WOKEN] ->
 #ifndef MUTANT_WAKE
-		atomic { woken = mem[NEED_WAKEUP]; wake = true }
+		store(on, WOKEN, mem[NEED_WAKEUP]);
+		/* under the lock of the queue; who is not on it hears nothing */
+		atomic { barrier(on); wake = wake || queued }
 #else
 		skip
 #endif
@@ -273,11 +276,35 @@ work:	do
 #ifndef MUTANT_LOOK_BEFORE_SLEEP
 	:: mem[REQ_TAIL] != head -> skip
 #endif
-	/* as edge-triggered epoll: the kernel does not look at the tails again */
 	:: else ->
-end_asleep:	wake
+		/*
+		 * In poll whoever is woken looks again, and sleeps on if there is nothing. So in epoll,
+		 * where the ring stays on the list of those to be looked at, but there not before
+		 * the sleep.
+		 */
+		if
+		:: registered -> goto asleep
+		:: else -> atomic { barrier(CONSUMER); queued = true }
+		fi;
+look:
+#ifndef MUTANT_SPENT
+		store(CONSUMER, WOKEN, 0);
+#endif
+#ifndef MUTANT_W3
+		barrier(CONSUMER);
+#endif
+		if
+		:: mem[REQ_TAIL] != head -> skip
+		:: else ->
+asleep:
+end_asleep:		atomic { wake -> wake = false };
+			goto look
+		fi;
+		if
+		:: registered
+		:: else -> atomic { queued = false; wake = false }
+		fi
 	fi;
-	wake = false;
 	store(CONSUMER, NEED_WAKEUP, 0);
 	goto work;
 
@@ -333,6 +360,10 @@ active proctype monitor()
 		:: manner = CLOSES
 		:: manner = CRASHES
 #endif
+		fi;
+		if
+		:: registered = true; queued = true
+		:: skip
 		fi;
 		run drain(INGRESS);
 		run drain(THREAD);

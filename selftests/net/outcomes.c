@@ -319,7 +319,7 @@ TEST_F(outcomes, past_the_deadline)
 
 TEST_F(outcomes, its_listener_removed)
 {
-	UP("steer hash window 2", "");
+	UP("steer hash window 2 target 1h", "");
 	ASSERT_EQ(0, ring_open(&self->r, "g"));
 	SAY(3, "ab");
 	ASSERT_TRUE(until(stat_sum("group", "in_flight") == 3));

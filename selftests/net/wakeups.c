@@ -6,6 +6,7 @@
 #include "rig.h"
 
 #define ROUNDS 600
+#define MANY   3000 /* requests, of which 4 are on their way at any time */
 
 FIXTURE(wakeups)
 {
@@ -15,14 +16,13 @@ FIXTURE(wakeups)
 FIXTURE_SETUP(wakeups)
 {
 	ASSERT_EQ(0, rig_up());
-	ASSERT_EQ(0, run("sluice group add g"));
+	ASSERT_EQ(0, run("sluice group add g target 1h"));
 	ASSERT_EQ(0, run("sluice listener add l udp 0.0.0.0:%d default group g", RIG_PORT));
 	self->c = client(AF_INET, RIG_PORT, 0);
 }
 
 FIXTURE_TEARDOWN(wakeups)
 {
-	EXPECT_EQ(ROUNDS, outcome("answered"));
 	EXPECT_TRUE(ledger_closed());
 }
 
@@ -43,6 +43,7 @@ struct consumer {
 	struct sluice_ring *ring;
 	int epoll;
 	int err;
+	int requests; /* it serves so many */
 };
 
 /* Sleep until something is there; without a time limit, so that a lost wake-up shows. */
@@ -68,7 +69,7 @@ static void *serve(void *arg)
 	struct consumer *c = arg;
 	int i, n, served = 0;
 
-	while (served < ROUNDS) {
+	while (served < c->requests) {
 		c->err = sleep_for_one(c);
 		if (c->err < 0)
 			return NULL;
@@ -86,7 +87,7 @@ TEST_F(wakeups, none_is_lost)
 	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx,
 					     .spin_us = 1, .tx_idle_us = 50 };
 	struct epoll_event event = { .events = variant->how };
-	struct consumer c = { .epoll = -1 };
+	struct consumer c = { .epoll = -1, .requests = ROUNDS };
 	unsigned int seed = 1;
 	pthread_t thread;
 	int i;
@@ -114,6 +115,77 @@ TEST_F(wakeups, none_is_lost)
 	}
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, c.err);
+	EXPECT_EQ(ROUNDS, outcome("answered"));
+	sluice_ring_close(c.ring);
+}
+
+/*
+ * A consumer that finds a request by itself goes to sleep again while its wake-up is still on its way, and the next request
+ * comes.
+ */
+TEST_F(wakeups, none_is_lost_among_many)
+{
+	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx,
+					     .spin_us = 1, .tx_idle_us = 50 };
+	struct epoll_event event = { .events = variant->how };
+	struct consumer c = { .epoll = -1, .requests = MANY };
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, sluice_ring_open(&c.ring, &config));
+	ASSERT_EQ(0, sluice_ring_attach(c.ring));
+	if (variant->how) {
+		c.epoll = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_EQ(0, epoll_ctl(c.epoll, EPOLL_CTL_ADD, sluice_ring_fd(c.ring), &event));
+	}
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve, &c));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(4, say(self->c, "wake"));
+	for (i = 0; i < MANY; i++) {
+		ASSERT_TRUE(hears(self->c, "wake"))
+			TH_LOG("reply %d does not come; the consumer's error: %d", i, c.err);
+		if (i < MANY - 4)
+			ASSERT_EQ(4, say(self->c, "wake"));
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, c.err);
+	EXPECT_EQ(MANY, outcome("answered"));
+	sluice_ring_close(c.ring);
+}
+
+static void *sleep_once(void *arg)
+{
+	struct consumer *c = arg;
+	int err;
+
+	do
+		err = sleep_for_one(c);
+	while (!err && sluice_ring_wait(c->ring, 0) >= 0);
+	__atomic_store_n(&c->err, err ?: -ESHUTDOWN, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* An administrator's drain reaches a consumer that sleeps without a time limit. */
+TEST_F(wakeups, a_drain_ends_a_sleep)
+{
+	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx, .spin_us = 1 };
+	struct epoll_event event = { .events = variant->how | EPOLLRDHUP };
+	struct consumer c = { .epoll = -1 };
+	pthread_t thread;
+
+	ASSERT_EQ(0, sluice_ring_open(&c.ring, &config));
+	ASSERT_EQ(0, sluice_ring_attach(c.ring));
+	if (variant->how) {
+		c.epoll = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_EQ(0, epoll_ctl(c.epoll, EPOLL_CTL_ADD, sluice_ring_fd(c.ring), &event));
+	}
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sleep_once, &c));
+	usleep(200000);
+	EXPECT_EQ(0, __atomic_load_n(&c.err, __ATOMIC_ACQUIRE));
+	EXPECT_EQ(0, run("sluice ring set %u drain on", sluice_ring_id(c.ring)));
+	ASSERT_TRUE(until(__atomic_load_n(&c.err, __ATOMIC_ACQUIRE)));
+	EXPECT_EQ(-ESHUTDOWN, c.err);
+	pthread_join(thread, NULL);
 	sluice_ring_close(c.ring);
 }
 

@@ -45,6 +45,8 @@ bool ring_host_take(struct ring_host *h, struct host_reply *reply);
 uint32_t ring_host_unanswered(const struct ring_host *h);
 /* Memory of a region in the order of struct sluice_ring_map: kernel, user, requests, responses, slots. */
 uint8_t *ring_host_memory(struct ring_host *h, uint32_t region, size_t *len);
+/* Kicks of the cheap kind, which do nothing here, or of the other, which say that they did. */
+uint32_t ring_host_kicks(const struct ring_host *h, bool cheap);
 /* The ring was detached. */
 void ring_host_detach(struct ring_host *h);
 

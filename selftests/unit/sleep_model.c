@@ -9,7 +9,7 @@
  * accesses are the machine's steps. An order is explored by running both threads again along a path of choices. A
  * state that was met before is not explored again; a thread's state is what it has done and loaded.
  *
- * usage: sleep_model request|response|backlog|connection|end; exit status 0, 1 if something waits for ever although somebody could have
+ * usage: sleep_model request|poll|response|backlog|connection|end; exit status 0, 1 if something waits for ever although somebody could have
  * seen to it
  */
 #include <stdio.h>
@@ -59,6 +59,7 @@ static struct shared {
 	u32 queue[4];
 	u32 backlog, used;
 	u32 paused, full, attention, answering;
+	u32 woken, queued;
 	bool wake, kick, fed;
 } mem;
 
@@ -187,19 +188,45 @@ static void start(struct thread *t, void (*body)(void))
 
 static void publish_requests(void)
 {
-	u32 tail = 0, woken = 0, ticket, i;
+	u32 tail = 0, ticket, i;
 
 	for (i = 0; i < WORK; i++) {
 		sluice_rq_push(mem.queue, 3, &mem.req_tail, &tail, i);
 		ticket = sluice_rq_wake_ticket(&mem.need_wakeup);
-		if (ticket && ticket != woken) {
-			woken = ticket;
+		if (!ticket || ticket == READ_ONCE(mem.woken))
+			continue;
+		WRITE_ONCE(mem.woken, ticket);
+		model_fence(); /* the lock of those who wait */
+		if (READ_ONCE(mem.queued))
 			model_signal(&mem.wake);
-		}
 	}
 }
 
-static void consume_requests(void)
+/*
+ * As the kernel's: whoever is woken looks again, and sleeps on if there is nothing. In epoll the ring stays on the list of
+ * those to be looked at, and is not before the sleep.
+ */
+static void poll_requests(u32 head, bool registered)
+{
+	if (registered) {
+		model_wait(&mem.wake);
+	} else {
+		WRITE_ONCE(mem.queued, 1);
+		model_fence(); /* the lock of those who wait */
+	}
+	for (;;) {
+		sluice_rq_wake_spent(&mem.woken);
+		if (READ_ONCE(mem.req_tail) != head)
+			break;
+		model_wait(&mem.wake);
+	}
+	if (registered)
+		return;
+	WRITE_ONCE(mem.queued, 0);
+	model_fence();
+}
+
+static void consume(bool registered)
 {
 	u32 head = 0, ticket = 0, n;
 
@@ -210,9 +237,21 @@ static void consume_requests(void)
 			continue;
 		sluice_rq_sleep_begin(&mem.need_wakeup, &ticket);
 		if (!sluice_rq_ready(&mem.req_tail, head))
-			model_wait(&mem.wake);
+			poll_requests(head, registered);
 		sluice_rq_sleep_end(&mem.need_wakeup);
 	}
+}
+
+static void consume_in_poll(void)
+{
+	consume(false);
+}
+
+static void consume_in_epoll(void)
+{
+	WRITE_ONCE(mem.queued, 1);
+	model_fence();
+	consume(true);
 }
 
 static void publish_responses(void)
@@ -415,7 +454,8 @@ int main(int argc, char **argv)
 		void (*kernel)(void);
 		void (*other)(void);
 	} protocols[] = {
-		{ "request", publish_requests, consume_requests },
+		{ "request", publish_requests, consume_in_epoll },
+		{ "poll", publish_requests, consume_in_poll },
 		{ "response", take_responses, publish_responses },
 		{ "backlog", add_to_backlog, make_room },
 		{ "connection", wait_for_room, give_room },

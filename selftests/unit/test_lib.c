@@ -348,6 +348,22 @@ TEST(flush__kicks_only_when_the_kernel_asks_for_it)
 	stop();
 }
 
+TEST(flush__a_kick_that_came_to_nothing_is_made_another_way)
+{
+	start();
+	take(2);
+	*kernel_word(68) |= SLUICE_STATE_NEED_KICK;
+	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
+	EXPECT_EQ(sluice_ring_flush(ring), 0);
+	EXPECT_EQ(ring_host_kicks(host, true), 1);
+	EXPECT_EQ(ring_host_kicks(host, false), 1);
+	EXPECT_EQ(sluice_respond(ring, &req[1], 1), 0);
+	EXPECT_EQ(sluice_ring_flush(ring), 0);
+	EXPECT_EQ(ring_host_kicks(host, true), 1);
+	EXPECT_EQ(ring_host_kicks(host, false), 2);
+	stop();
+}
+
 TEST(sleep__ticket_changes_each_time_and_is_taken_back)
 {
 	size_t len;

@@ -35,20 +35,21 @@ while read -r label barrier; do
 done < <(sed -n 's/^#define SLUICE_BARRIER_\([A-Z0-9]*\)[[:space:]]*\([0-9]*\)$/\1 \2/p' \
 	../../kmod/core/ring.h)
 ordering=(R1 R2 S1 S2 H1 H2 P1 P2)
-full=(W1 W2 K1 K2 B1 B2 C1 C2 E1 E2)
+full=(W1 W2 W3 K1 K2 B1 B2 C1 C2 E1 E2)
 
 echo "KTAP version 1"
-echo "1..$((${#numbers[@]} + 7))"
+echo "1..$((${#numbers[@]} + 8))"
 expect 0 exchange__all_requests_are_answered "$OUT/ring_exchange-0" "$requests"
 for label in "${ordering[@]}"; do
 	expect "$racing" "exchange__without_${label}_there_is_a_race" \
 		"$OUT/ring_exchange-${numbers[$label]}" "$requests"
 done
-for side in request response backlog connection end; do
+for side in request poll response backlog connection end; do
 	expect 0 "sleep__no_${side}_is_left_behind" "$OUT/sleep_model-0" "$side"
 done
 for label in "${full[@]}"; do
 	case $label in
+	W3) side=poll ;;
 	W?) side=request ;;
 	K?) side=response ;;
 	B?) side=backlog ;;

@@ -88,7 +88,7 @@ static bool settle(struct nap *n, const struct sluice_ring *ring, int handler)
 	if (n->ring != ring) {
 		nap_forget_ring(n, n->ring);
 		n->ring_fd = ring ? sluice_ring_fd(ring) : -1;
-		if (ring && watch(n, n->ring_fd, RING, EPOLLET))
+		if (ring && watch(n, n->ring_fd, RING, EPOLLRDHUP | EPOLLET))
 			all = false;
 		else
 			n->ring = ring;

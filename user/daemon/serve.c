@@ -141,40 +141,45 @@ static void reopen(struct worker *w, uint64_t now)
 
 /* ---- sleeping ---- */
 
-/* Sleep until @until, or until something comes; the ring, if it is given, said that it may. */
-static void nap(struct worker *w, struct sluice_ring *ring, uint64_t now, uint64_t until)
+/* Sleep for @ms, -1: until the next tick, or until something comes; the ring, if it is given, said that it may. */
+static void nap(struct worker *w, struct sluice_ring *ring, int ms)
 {
 	int handler = w->handler->fd ? w->handler->fd(w->state) : -1;
-	uint64_t count, ns = until > now ? until - now : 0;
+	uint64_t count;
 	ssize_t ret;
 
 	w->sleeps++;
-	if (nap_sleep(&w->nap, ring, handler, until >= w->next_tick ? -1 : (int)((ns + 999999) / 1000000),
-		      &w->ticked)) {
+	if (nap_sleep(&w->nap, ring, handler, ms, &w->ticked)) {
 		ret = read(w->event, &count, sizeof(count));
 		(void)ret;
 	}
 }
 
-/* @now may be 0, unknown, if @until is the next tick. */
-static void go_to_sleep(struct worker *w, struct sluice_ring *ring, uint64_t now, uint64_t until)
+/* Sleep for @ms at most, -1: until the next tick; a handler may want less, or none. */
+static void go_to_sleep(struct worker *w, struct sluice_ring *ring, int ms)
 {
 	int state = w->handler->sleep ? w->handler->sleep(w->state) : 0;
 
+	/* whoever does not sleep does not hear the clock */
+	w->ticked = true;
 	if (state > 0)
 		return;
-	if (state < 0) {
-		now = now ? now : now_ns();
-		if (until > now + 1000000)
-			until = now + 1000000;
-	}
 	if (!ring || !sluice_ring_sleep(ring)) {
-		nap(w, ring, now, until);
+		w->ticked = false;
+		nap(w, ring, state < 0 ? 1 : ms);
 		if (ring)
 			sluice_ring_wake(ring);
 	}
 	if (w->handler->wake)
 		w->handler->wake(w->state);
+}
+
+/* ms from @now to @until, rounded up; -1: until the next tick, which is not later. */
+static int ms_until(const struct worker *w, uint64_t now, uint64_t until)
+{
+	if (until >= w->next_tick)
+		return -1;
+	return until > now ? (int)((until - now + 999999) / 1000000) : 0;
 }
 
 static void tick(struct worker *w, uint64_t now)
@@ -300,9 +305,7 @@ static void turn_without(struct worker *w, unsigned int o)
 	until = w->next_tick;
 	if (!(o & ORDER_DRAIN) && w->retry_at > now && w->retry_at < until)
 		until = w->retry_at;
-	if (w->dead && until > now + 1000000)
-		until = now + 1000000;
-	go_to_sleep(w, NULL, now, until);
+	go_to_sleep(w, NULL, w->dead ? 1 : ms_until(w, now, until));
 }
 
 static void idle(struct worker *w, bool paused)
@@ -312,7 +315,7 @@ static void idle(struct worker *w, bool paused)
 
 	spin_us = atomic_load_explicit(&w->spin_us, memory_order_relaxed);
 	if (!spin_us && !paused && !w->ticked) {
-		go_to_sleep(w, w->ring, 0, w->next_tick);
+		go_to_sleep(w, w->ring, -1);
 		return;
 	}
 	relax();
@@ -332,7 +335,7 @@ static void idle(struct worker *w, bool paused)
 		spin_ended(&w->spin, false);
 	w->spinning = false;
 	/* A paused worker does not look at its ring: requests that wait there would not let it sleep. */
-	go_to_sleep(w, paused ? NULL : w->ring, now, paused && busy(w) ? now + 1000000 : w->next_tick);
+	go_to_sleep(w, paused ? NULL : w->ring, paused && busy(w) ? 1 : -1);
 }
 
 static void turn(struct worker *w, unsigned int o)

@@ -12,10 +12,10 @@
  * struct sluice_io - how a ring reaches the kernel
  * @open: fd or -errno
  * @ioctl: result of the request, or -errno
- * @kick: has the kernel take the ring's answers now; how many it took, or -errno
+ * @kick: has the kernel take the ring's answers now, the cheap way, which it may not know; 0 or -errno
  * @map: maps @len bytes at @offset, writable or not; 0 or -errno
  * @unmap: undoes @map
- * @poll: waits for POLLIN up to @timeout_ms (-1: for ever); 1, 0 or -errno
+ * @poll: waits for @events up to @timeout_ms (-1: for ever); 1, 0 or -errno
  * @close: closes what @open gave
  * @now: CLOCK_MONOTONIC, ns
  *
@@ -27,7 +27,7 @@ struct sluice_io {
 	int (*kick)(void *ctx, int fd);
 	int (*map)(void *ctx, int fd, uint64_t offset, size_t len, int writable, void **addr);
 	void (*unmap)(void *ctx, void *addr, size_t len);
-	int (*poll)(void *ctx, int fd, int timeout_ms);
+	int (*poll)(void *ctx, int fd, short events, int timeout_ms);
 	void (*close)(void *ctx, int fd);
 	uint64_t (*now)(void *ctx);
 };

@@ -176,11 +176,26 @@ static void stamp_service(struct sluice_ring *ring)
 	}
 }
 
+/* Has the kernel taken all that was handed over? */
+static bool taken(const struct sluice_ring *ring)
+{
+	return sluice_resp_space(ring->resp_head, ring->published, ring->resp_mask + 1) > ring->resp_mask;
+}
+
+/*
+ * fdatasync() is the cheaper of two ways, but a module may not know it, and a filter of system calls may refuse it or
+ * have it do nothing and succeed.
+ */
 static int kick(struct sluice_ring *ring)
 {
-	int ret = ring->io->kick(ring->ctx, ring->fd);
+	int ret = ring->dear_kicks ? 0 : ring->io->kick(ring->ctx, ring->fd);
 
 	ring->stats.kicks++;
+	if (likely(!ring->dear_kicks && (taken(ring) || (ret && ret != -EINVAL && ret != -ENOSYS && ret != -EPERM))))
+		return ret;
+	ret = ring->io->ioctl(ring->ctx, ring->fd, SLUICE_IOC_KICK, NULL);
+	if (ret > 0)
+		ring->dear_kicks = true;
 	return ret < 0 ? ret : 0;
 }
 

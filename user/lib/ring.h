@@ -75,6 +75,7 @@ struct sluice_ring {
 	u32 tail;			/* entries written */
 	u32 published;			/* entries the kernel may see */
 	u32 space;			/* entries known to be free */
+	bool dear_kicks;		/* the cheap ones come to nothing here */
 
 	/* Reply slots. */
 	u32 nreplies;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Waiting for requests: look, spin, then sleep in poll; and the end of a ring as its consumer sees it. */
+#include <poll.h>
+
 #include "lib/ring.h"
 
 #define SPINS_PER_CLOCK	32
@@ -98,12 +100,14 @@ static int poll_ms(struct sluice_ring *ring, u64 until)
 static int nap(struct sluice_ring *ring, u64 until)
 {
 	int ret = sluice_ring_sleep(ring);
+	/* that it is to drain ends a sleep once: the caller may have requests that keep it from being drained */
+	short drain = READ_ONCE(*ring->state) & SLUICE_STATE_DRAINING ? 0 : POLLRDHUP;
 	int err;
 
 	if (ret)
 		return ret;
 	ring->stats.sleeps++;
-	ret = ring->io->poll(ring->ctx, ring->fd, poll_ms(ring, until));
+	ret = ring->io->poll(ring->ctx, ring->fd, POLLIN | drain, poll_ms(ring, until));
 	sluice_ring_wake(ring);
 	if (ret >= 0)
 		return look(ring);
