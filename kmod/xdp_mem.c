@@ -2,7 +2,7 @@
 /*
  * Memory of frames: pieces of a few pages that each CPU keeps and cuts anew when all pieces of one
  * have come back. Who lets go of a piece need not know: it is a fragment of a page as of any other
- * driver. Fresh pages are cleared by kernels that clear what they allocate, 512 bytes a frame.
+ * driver. Kernels that clear what they allocate would clear a small frame's 768 bytes each time.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>

@@ -82,22 +82,29 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+/* A ring for @c, and, if @how is not 0, an epoll that waits for these events. Return: 0 or -errno. */
+static int attach(struct consumer *c, enum sluice_tx tx, uint32_t how)
+{
+	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = tx, .spin_us = 1, .tx_idle_us = 50 };
+	struct epoll_event event = { .events = how };
+	int err = sluice_ring_open(&c->ring, &config);
+
+	if (!err)
+		err = sluice_ring_attach(c->ring);
+	if (err || !how)
+		return err;
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, sluice_ring_fd(c->ring), &event) ? -errno : 0;
+}
+
 TEST_F(wakeups, none_is_lost)
 {
-	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx,
-					     .spin_us = 1, .tx_idle_us = 50 };
-	struct epoll_event event = { .events = variant->how };
 	struct consumer c = { .epoll = -1, .requests = ROUNDS };
 	unsigned int seed = 1;
 	pthread_t thread;
 	int i;
 
-	ASSERT_EQ(0, sluice_ring_open(&c.ring, &config));
-	ASSERT_EQ(0, sluice_ring_attach(c.ring));
-	if (variant->how) {
-		c.epoll = epoll_create1(EPOLL_CLOEXEC);
-		ASSERT_EQ(0, epoll_ctl(c.epoll, EPOLL_CTL_ADD, sluice_ring_fd(c.ring), &event));
-	}
+	ASSERT_EQ(0, attach(&c, variant->tx, variant->how));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, serve, &c));
 	for (i = 0; i < ROUNDS; i++) {
 		struct timespec pause = { .tv_nsec = rand_r(&seed) % 100000 };
@@ -125,19 +132,11 @@ TEST_F(wakeups, none_is_lost)
  */
 TEST_F(wakeups, none_is_lost_among_many)
 {
-	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx,
-					     .spin_us = 1, .tx_idle_us = 50 };
-	struct epoll_event event = { .events = variant->how };
 	struct consumer c = { .epoll = -1, .requests = MANY };
 	pthread_t thread;
 	int i;
 
-	ASSERT_EQ(0, sluice_ring_open(&c.ring, &config));
-	ASSERT_EQ(0, sluice_ring_attach(c.ring));
-	if (variant->how) {
-		c.epoll = epoll_create1(EPOLL_CLOEXEC);
-		ASSERT_EQ(0, epoll_ctl(c.epoll, EPOLL_CTL_ADD, sluice_ring_fd(c.ring), &event));
-	}
+	ASSERT_EQ(0, attach(&c, variant->tx, variant->how));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, serve, &c));
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(4, say(self->c, "wake"));
@@ -168,17 +167,10 @@ static void *sleep_once(void *arg)
 /* An administrator's drain reaches a consumer that sleeps without a time limit. */
 TEST_F(wakeups, a_drain_ends_a_sleep)
 {
-	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = variant->tx, .spin_us = 1 };
-	struct epoll_event event = { .events = variant->how | EPOLLRDHUP };
 	struct consumer c = { .epoll = -1 };
 	pthread_t thread;
 
-	ASSERT_EQ(0, sluice_ring_open(&c.ring, &config));
-	ASSERT_EQ(0, sluice_ring_attach(c.ring));
-	if (variant->how) {
-		c.epoll = epoll_create1(EPOLL_CLOEXEC);
-		ASSERT_EQ(0, epoll_ctl(c.epoll, EPOLL_CTL_ADD, sluice_ring_fd(c.ring), &event));
-	}
+	ASSERT_EQ(0, attach(&c, variant->tx, variant->how ? variant->how | EPOLLRDHUP : 0));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, sleep_once, &c));
 	usleep(200000);
 	EXPECT_EQ(0, __atomic_load_n(&c.err, __ATOMIC_ACQUIRE));
