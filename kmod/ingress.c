@@ -22,34 +22,45 @@ u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *m
 	return sluice_req_flow(req, g->seed);
 }
 
-/* Send a request to a group. @req is the caller's. Return: false if the stack shall have it. */
+/* There is no memory to keep a message in that @req stands for. Takes @req, not what it lies in. */
+static noinline void no_memory(struct sluice_group *g, struct sluice_req *req)
+{
+	struct sluice_req spare = *req;
+
+	if (!req->borrowed) {
+		req->frame = NULL; /* or the skb */
+		sluice_req_free(req, true);
+	}
+	spare.borrowed = true;
+	sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
+	sluice_req_reject(&spare, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
+}
+
+/* Send a request to a group. Takes @req. Return: false if the stack shall have the message. */
 static bool submit(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
 		   struct sluice_req *req, const struct sluice_classified *found)
 {
 	struct sluice_class *class = to->class;
 	struct sluice_group *g = class->group;
-	struct sluice_req *own;
 
 	req->hash = sluice_ingress_hash(g, msg, req, found);
 	sluice_req_grouped(req, class);
-	own = sluice_req_create(req);
-	if (unlikely(!own)) {
-		sluice_group_gap(g, SLUICE_OUTCOME_REJECTED_MEMORY);
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
+	if (unlikely(req->borrowed || !sluice_req_keep(req))) {
+		no_memory(g, req);
 		return true;
 	}
-	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, own)) {
-		sluice_req_drop(own, NULL, SLUICE_OUTCOME_DONE_RETRY);
+	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, req)) {
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DONE_RETRY);
 		return true;
 	}
-	if (likely(!sluice_group_submit(g, own, true)))
+	if (likely(!sluice_group_submit(g, req, true)))
 		return true;
-	if (unlikely(own->tag) && sluice_ids_leave(own)) {
-		sluice_req_drop(own, NULL, SLUICE_OUTCOME_CANCELLED_PEER);
+	if (unlikely(req->tag) && sluice_ids_leave(req)) {
+		sluice_req_drop(req, NULL, SLUICE_OUTCOME_CANCELLED_PEER);
 		return true;
 	}
-	sluice_req_finish(own, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
-	sluice_req_pass(own);
+	sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
+	sluice_req_pass(req);
 	return false;
 }
 
@@ -63,19 +74,35 @@ void sluice_req_cancel_by(const struct sluice_verdict_to *to, const struct sluic
 			found ? SLUICE_OUTCOME_DONE_CANCEL : SLUICE_OUTCOME_DONE_CANCEL_MISSED);
 }
 
+static __always_inline void fill(struct sluice_req *req, const struct sluice_arrival *from)
+{
+	memset(req, 0, sizeof(*req));
+	req->len = from->len;
+	req->off = from->off;
+	req->ifindex = from->ifindex;
+	req->truesize = from->truesize + sizeof(*req);
+	req->kind = from->kind;
+	req->l3 = from->l3;
+	req->skb = from->skb; /* or the frame */
+}
+
 /**
- * sluice_ingress_hinted() - classify a message and send it where its rule says
+ * sluice_ingress() - classify a message and send it where its rule says
  * @l: listener that received it
  * @msg: the message for the rules; at least its first SLUICE_DEPTH_MAX bytes are readable
  * @hint: what a program said of it, or NULL: the rules decide
- * @req: the message as a request of the caller's stack: kind, bytes, len, truesize, ifindex; the
- *	rest is filled in here
+ * @from: what it lies in
  *
- * Context: section. Return: true if the bytes were taken; false if they are left to the stack.
+ * The request is filled in where it stays; one that goes to no group, or for which there is no
+ * memory, on the stack.
+ *
+ * Context: section. Return: true if the bytes were taken, a datagram with its skb; false if they
+ * are left to the stack.
  */
-bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *msg,
-			   const struct sluice_hint *hint, struct sluice_req *req)
+bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
+		    const struct sluice_hint *hint, const struct sluice_arrival *from)
 {
+	struct sluice_req spare sluice_uninit, *own = NULL, *req;
 	const struct sluice_verdict_to *to;
 	struct sluice_classified found;
 
@@ -83,11 +110,15 @@ bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *m
 			     &found);
 	if (unlikely(found.bad))
 		atomic64_inc(&l->bad_verdicts);
+	if (likely(to->action == SLUICE_ACTION_GROUP))
+		own = sluice_req_alloc();
+	req = own ?: &spare;
+	fill(req, from);
+	req->borrowed = !own;
 	req->rule = to->stats;
 	req->arrival = sluice_now();
 	req->deadline = sluice_deadline(to, msg, req->arrival);
 	req->prio = found.prio < 0 ? to->prio : found.prio;
-	req->borrowed = true;
 	sluice_req_received(req, l);
 	switch (to->action) {
 	case SLUICE_ACTION_GROUP:
@@ -105,10 +136,4 @@ bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *m
 		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
 		return true;
 	}
-}
-
-/* The same for a message that no program has looked at. */
-bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg, struct sluice_req *req)
-{
-	return sluice_ingress_hinted(l, msg, NULL, req);
 }

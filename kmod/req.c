@@ -20,27 +20,22 @@ struct sluice_req *sluice_req_alloc(void)
 }
 
 /**
- * sluice_req_create() - a request that may outlive the section it was received in
- * @from: what it is; its datagram becomes the new request's, a frame is copied
+ * sluice_req_keep() - make a request fit to outlive the section it was received in
+ * @req: of sluice_req_alloc(); its datagram is its own, a frame is the driver's and is copied
  *
- * Context: section. Return: the request, or NULL without memory: @from still has its bytes then.
+ * Context: section. Return: false without memory: the frame is still the driver's then.
  */
-struct sluice_req *sluice_req_create(const struct sluice_req *from)
+bool sluice_req_keep(struct sluice_req *req)
 {
-	struct sluice_req *req = sluice_pool_get(&pool);
+	struct xdp_frame *f;
 
-	if (unlikely(!req))
-		return NULL;
-	*req = *from;
-	req->borrowed = false;
-	if (req->kind == SLUICE_REQ_KIND_XDP) {
-		req->frame = sluice_xdp_frame_copy(from->frame, from->off + from->len);
-		if (unlikely(!req->frame)) {
-			sluice_pool_put(&pool, req);
-			return NULL;
-		}
-	}
-	return req;
+	if (req->kind != SLUICE_REQ_KIND_XDP)
+		return true;
+	f = sluice_xdp_frame_copy(req->frame, req->off + req->len);
+	if (unlikely(!f))
+		return false;
+	req->frame = f;
+	return true;
 }
 
 /**

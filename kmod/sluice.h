@@ -197,6 +197,7 @@ struct sluice_req {
 
 	u32 truesize; /* bytes of memory it holds, for limits */
 	bool cut;     /* UDP, XDP: a part of its reply could not be sent */
+	u8 l3;	      /* XDP: offset of the IP header in @frame */
 	struct sluice_id *tag; /* its entry among the listener's ids; NULL: none */
 	union {
 		struct {		     /* UDP, XDP */
@@ -213,6 +214,20 @@ struct sluice_req {
 			struct sluice_bytes *bytes; /* reference, the section's if borrowed */
 			struct sluice_conn *conn;   /* the same */
 		};
+	};
+};
+
+/* A message as it was received: what it lies in, the stack's still. */
+struct sluice_arrival {
+	u32 len;      /* bytes of the message */
+	u32 off;      /* of it in @skb or @frame */
+	u32 ifindex;  /* device it came in by */
+	u32 truesize; /* bytes of memory that keeping it takes */
+	u8 kind;      /* enum sluice_req_kind, not TCP */
+	u8 l3;	      /* XDP: offset of the IP header */
+	union {
+		struct sk_buff *skb;
+		struct xdp_frame *frame;
 	};
 };
 
@@ -504,7 +519,7 @@ struct sluice_net *sluice_net(const struct net *net);
 int sluice_req_cache_init(void);
 void sluice_req_cache_fini(void);
 struct sluice_req *sluice_req_alloc(void);
-struct sluice_req *sluice_req_create(const struct sluice_req *from);
+bool sluice_req_keep(struct sluice_req *req);
 void sluice_req_free(struct sluice_req *req, bool served);
 void sluice_req_pass(struct sluice_req *req);
 u32 sluice_req_flow(const struct sluice_req *req, u32 seed);
@@ -525,9 +540,7 @@ u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *m
 void sluice_req_cancel_by(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
 			  struct sluice_req *req);
 bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
-		    struct sluice_req *req);
-bool sluice_ingress_hinted(struct sluice_listener *l, const struct sluice_msg *msg,
-			   const struct sluice_hint *hint, struct sluice_req *req);
+		    const struct sluice_hint *hint, const struct sluice_arrival *from);
 
 /* ledger.c */
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);

@@ -46,20 +46,20 @@ static u32 device(const struct sk_buff *skb)
 
 static bool take(struct sluice_listener *l, const struct sluice_msg *msg, struct sk_buff *skb)
 {
-	struct sluice_req req = {
+	const struct sluice_arrival from = {
 		.len = msg->len,
+		.off = SLUICE_UDP_HLEN,
+		.ifindex = device(skb),
+		.truesize = skb->truesize,
 		.kind = SLUICE_REQ_KIND_UDP,
 		.skb = skb,
-		.off = SLUICE_UDP_HLEN,
-		.truesize = skb->truesize + sizeof(req),
-		.ifindex = device(skb),
 	};
 	struct sluice_hint hint;
 
 	if (unlikely(rcu_access_pointer(l->classifier)) &&
-	    sluice_classifier_ask(l, skb, req.off, &hint))
-		return sluice_ingress_hinted(l, msg, &hint, &req);
-	return sluice_ingress(l, msg, &req);
+	    sluice_classifier_ask(l, skb, from.off, &hint))
+		return sluice_ingress(l, msg, &hint, &from);
+	return sluice_ingress(l, msg, NULL, &from);
 }
 
 /*

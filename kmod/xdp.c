@@ -42,20 +42,33 @@ static const u8 *addresses(const u8 *data, const struct sluice_packet *p)
 	return data + p->l3 + (p->family == 4 ? 12 : 8);
 }
 
+static bool is_any4(const u8 *addr)
+{
+	return !get_unaligned((const u32 *)addr);
+}
+
+static bool is_any6(const u8 *addr)
+{
+	return !(get_unaligned((const u64 *)addr) | get_unaligned((const u64 *)(addr + 8)));
+}
+
 /*
  * How well a frame's destination fits a listener, as with sockets: its very address, a wildcard of
  * its family, one of both. 0: not at all.
  */
 static u32 fit(const struct sluice_listener *l, const u8 *daddr, u8 family)
 {
-	u32 len = family == 4 ? 4 : 16;
-
-	if (l->addr_len == len) {
-		if (!memcmp(l->addr, daddr, len))
+	if (family == 4 && l->addr_len == 4) {
+		if (get_unaligned((const u32 *)l->addr) == get_unaligned((const u32 *)daddr))
 			return FIT_ADDRESS;
-		return memchr_inv(l->addr, 0, len) ? 0 : FIT_WILDCARD;
+		return is_any4(l->addr) ? FIT_WILDCARD : 0;
 	}
-	return family == 4 && !l->v6only && !memchr_inv(l->addr, 0, 16) ? FIT_BOTH : 0;
+	if (family == 6 && l->addr_len == 16) {
+		if (!memcmp(l->addr, daddr, 16))
+			return FIT_ADDRESS;
+		return is_any6(l->addr) ? FIT_WILDCARD : 0;
+	}
+	return family == 4 && !l->v6only && is_any6(l->addr) ? FIT_BOTH : 0;
 }
 
 /* The listener that a frame is for. What a wildcard does not name must be the host's. */
@@ -119,17 +132,18 @@ static bool take(struct sluice_listener *l, const struct net_device *dev,
 		.len = p->len,
 		.family = p->family,
 	};
-	struct sluice_req req = {
+	const struct sluice_arrival from = {
 		.len = p->len,
-		.kind = SLUICE_REQ_KIND_XDP,
-		.frame = &frame,
 		.off = p->off,
-		.truesize = sluice_xdp_truesize(p->off + p->len) + sizeof(req),
 		.ifindex = dev->ifindex,
+		.truesize = sluice_xdp_truesize(p->off + p->len),
+		.kind = SLUICE_REQ_KIND_XDP,
+		.l3 = p->l3,
+		.frame = &frame,
 	};
 
 	memcpy(msg.saddr, addresses(xdp->data, p), p->family == 4 ? 4 : 16);
-	return sluice_ingress_hinted(l, &msg, hint, &req);
+	return sluice_ingress(l, &msg, hint, &from);
 }
 
 static int pass(const struct sluice_xdp_port *port, struct sluice_xdp_opts *opts,

@@ -10,6 +10,7 @@
 #include <linux/jhash.h>
 #include <linux/udp.h>
 #include <net/ip.h>
+#include <net/ip6_checksum.h>
 
 #include "xdp.h"
 
@@ -102,14 +103,9 @@ void sluice_xdp_unshare(struct sluice_req *req)
 	req->frame = f;
 }
 
-static bool is_tagged(const struct xdp_frame *f)
+static const void *l3_of(const struct sluice_req *req)
 {
-	return eth_type_vlan(((const struct ethhdr *)f->data)->h_proto);
-}
-
-static void *l3_of(const struct xdp_frame *f)
-{
-	return f->data + ETH_HLEN + (is_tagged(f) ? VLAN_HLEN : 0);
+	return req->frame->data + req->l3;
 }
 
 static bool is_v6(const void *l3)
@@ -120,7 +116,7 @@ static bool is_v6(const void *l3)
 /* Hash of addresses and ports, with a secret. */
 u32 sluice_xdp_flow(const struct sluice_req *req, u32 seed)
 {
-	const void *l3 = l3_of(req->frame);
+	const void *l3 = l3_of(req);
 	u32 ports = *(const u32 *)(req->frame->data + req->off - SLUICE_UDP_HLEN);
 
 	if (!is_v6(l3))
@@ -133,7 +129,7 @@ u32 sluice_xdp_flow(const struct sluice_req *req, u32 seed)
 /* Hash of the address it came from. */
 u32 sluice_xdp_source(const struct sluice_req *req, u32 seed)
 {
-	const void *l3 = l3_of(req->frame);
+	const void *l3 = l3_of(req);
 
 	if (!is_v6(l3))
 		return jhash_1word((__force u32)((const struct iphdr *)l3)->saddr, seed);
@@ -144,7 +140,7 @@ u32 sluice_xdp_source(const struct sluice_req *req, u32 seed)
 void sluice_xdp_from(const struct sluice_req *req, struct sluice_from *from)
 {
 	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;
-	const void *l3 = l3_of(req->frame);
+	const void *l3 = l3_of(req);
 
 	from->port = uh->source;
 	if (is_v6(l3)) {
@@ -159,7 +155,7 @@ void sluice_xdp_from(const struct sluice_req *req, struct sluice_from *from)
 static void read_peer(const struct sluice_req *req, struct sluice_peer *p)
 {
 	const struct udphdr *uh = req->frame->data + req->off - SLUICE_UDP_HLEN;
-	const void *l3 = l3_of(req->frame);
+	const void *l3 = l3_of(req);
 
 	p->v6 = is_v6(l3);
 	p->sport = uh->dest;
@@ -189,12 +185,11 @@ static DEFINE_PER_CPU(struct batch, batches);
 /* The driver has no room or no such way out: through the device's queue. Takes @f. */
 static int queue_frame(struct net_device *dev, struct xdp_frame *f, u32 len)
 {
-	u32 size = f->frame_sz, l3;
+	u32 size = f->frame_sz;
 	struct sk_buff *skb;
 	int err;
 
 	f->data = (u8 *)f + HEAD;
-	l3 = l3_of(f) - f->data;
 	skb = netif_carrier_ok(dev) && (dev->flags & IFF_UP) ? build_skb(f, size) : NULL;
 	if (!skb) {
 		sluice_xdp_frame_free(f);
@@ -204,8 +199,8 @@ static int queue_frame(struct net_device *dev, struct xdp_frame *f, u32 len)
 	skb_put(skb, len);
 	skb->dev = dev;
 	skb_reset_mac_header(skb);
-	skb_set_network_header(skb, l3);
 	skb->protocol = eth_hdr(skb)->h_proto;
+	skb_set_network_header(skb, ETH_HLEN + (eth_type_vlan(skb->protocol) ? VLAN_HLEN : 0));
 	err = dev_queue_xmit(skb);
 	return net_xmit_eval(err);
 }
@@ -269,15 +264,19 @@ static void batch_add(struct net_device *dev, struct xdp_frame *f, struct sluice
 }
 
 /* Turn the headers of a request into those of its reply of @len bytes that lie behind them. */
-static void turn_round(const struct net *net, struct xdp_frame *f, u32 off, u32 len)
+static void turn_round(const struct net *net, struct xdp_frame *f, u32 l3_at, u32 off, u32 len)
 {
 	struct udphdr *uh = f->data + off - SLUICE_UDP_HLEN;
 	u32 udp_len = SLUICE_UDP_HLEN + len;
 	struct ethhdr *eth = f->data;
-	struct sluice_packet p = {.l3 = l3_of(f) - f->data};
-	void *l3 = f->data + p.l3;
+	void *l3 = f->data + l3_at;
 	u8 mac[ETH_ALEN];
-	u16 sum;
+	__wsum sum;
+
+	swap(uh->source, uh->dest);
+	uh->len = htons(udp_len);
+	uh->check = 0;
+	sum = csum_partial(uh, udp_len, 0);
 
 	ether_addr_copy(mac, eth->h_dest);
 	ether_addr_copy(eth->h_dest, eth->h_source);
@@ -289,7 +288,7 @@ static void turn_round(const struct net *net, struct xdp_frame *f, u32 off, u32 
 		ip6_flow_hdr(ip6h, 0, 0);
 		ip6h->payload_len = htons(udp_len);
 		ip6h->hop_limit = READ_ONCE(net->ipv6.devconf_all->hop_limit);
-		p.family = 6;
+		uh->check = csum_ipv6_magic(&ip6h->saddr, &ip6h->daddr, udp_len, IPPROTO_UDP, sum);
 	} else {
 		struct iphdr *iph = l3;
 
@@ -300,14 +299,9 @@ static void turn_round(const struct net *net, struct xdp_frame *f, u32 off, u32 
 		iph->frag_off = htons(IP_DF);
 		iph->ttl = READ_ONCE(net->ipv4.sysctl_ip_default_ttl);
 		ip_send_check(iph);
-		p.family = 4;
+		uh->check = csum_tcpudp_magic(iph->saddr, iph->daddr, udp_len, IPPROTO_UDP, sum);
 	}
-	swap(uh->source, uh->dest);
-	uh->len = htons(udp_len);
-	uh->check = 0;
-	sum = ~sluice_sum_fold(sluice_sum_add((u8 *)uh, udp_len,
-					      sluice_packet_pseudo(f->data, &p, udp_len)));
-	uh->check = (__force __sum16)(sum ?: 0xffff);
+	uh->check = uh->check ?: CSUM_MANGLED_0;
 }
 
 /* The frame for a reply: the request's own, if no other reply follows and there is room. */
@@ -335,7 +329,7 @@ static int xmit(struct sluice_req *req, struct net_device *dev, const void *data
 	if (unlikely(!f))
 		return -ENOMEM;
 	sluice_copy(f->data + req->off, data, len);
-	turn_round(dev_net(dev), f, req->off, len);
+	turn_round(dev_net(dev), f, req->l3, req->off, len);
 	if (total < FRAME_MIN) {
 		memset(f->data + total, 0, FRAME_MIN - total);
 		total = FRAME_MIN;
@@ -372,8 +366,8 @@ int sluice_xdp_reply(struct sluice_req *req, struct sluice_ring *ring, const voi
 	struct sluice_listener *l = req->rule->listener;
 	const struct sluice_xdp_port *port = rcu_dereference_bh(l->xdp->port);
 	const struct ethhdr *eth = req->frame->data;
-	struct sluice_peer p;
-	u64 l3_len = req->off - (l3_of(req->frame) - req->frame->data) + (u64)len;
+	struct sluice_peer p sluice_uninit;
+	u64 l3_len = req->off - req->l3 + (u64)len;
 
 	read_peer(req, &p);
 	switch (sluice_xdp_way_back(l, &p, rcu_dereference_bh(l->xdp->dev), eth->h_source,

@@ -43,7 +43,7 @@ u16 sluice_sum_fold(u64 sum)
 }
 
 /* Sum of the pseudo header of a parsed frame's addresses, for a UDP datagram of @udp_len bytes. */
-u64 sluice_packet_pseudo(const u8 *data, const struct sluice_packet *p, u32 udp_len)
+static u64 pseudo_sum(const u8 *data, const struct sluice_packet *p, u32 udp_len)
 {
 	const u8 tail[4] = {0, IP_PROTO_UDP, (u8)(udp_len >> 8), (u8)udp_len};
 	const u8 *at = data + p->l3 + (p->family == 4 ? 12 : 8);
@@ -93,7 +93,7 @@ static int parse_ip4(const u8 *data, u32 room, struct sluice_packet *p)
 	total = be16(ip + 2);
 	if (total > room || total < SLUICE_PACKET_IP4)
 		return SLUICE_PACKET_MALFORMED;
-	if (sluice_sum_fold(sluice_sum_add(ip, SLUICE_PACKET_IP4, 0)) != 0xffff)
+	if (!sluice_port_ip4_sum_ok(ip))
 		return SLUICE_PACKET_MALFORMED;
 	p->l4 = p->l3 + SLUICE_PACKET_IP4;
 	return parse_udp(data, total - SLUICE_PACKET_IP4, p);
@@ -177,7 +177,7 @@ bool sluice_packet_sum_ok(const u8 *data, const struct sluice_packet *p, bool pa
 	memcpy(&field, data + p->l4 + 6, 2);
 	if (!field)
 		return p->family == 4;
-	pseudo = sluice_packet_pseudo(data, p, udp_len);
+	pseudo = pseudo_sum(data, p, udp_len);
 	if (partial && sluice_sum_fold(pseudo) == field)
 		return true;
 	return sluice_sum_fold(sluice_sum_add(data + p->l4, udp_len, pseudo)) == 0xffff;

@@ -36,7 +36,6 @@ int sluice_packet_parse(const u8 *data, u32 len, struct sluice_packet *p);
 bool sluice_packet_sum_ok(const u8 *data, const struct sluice_packet *p, bool partial);
 u64 sluice_sum_add(const u8 *data, u32 len, u64 sum);
 u16 sluice_sum_fold(u64 sum);
-u64 sluice_packet_pseudo(const u8 *data, const struct sluice_packet *p, u32 udp_len);
 
 /* A tag as sluice_packet.tag has it. */
 static inline u32 sluice_packet_tag(u16 proto, u16 id)

@@ -71,6 +71,12 @@ static inline u32 sluice_port_sum(const void *data, u32 len)
 	return (__force u32)csum_partial(data, len, 0);
 }
 
+/* Whether the sum of an IPv4 header without options, 20 bytes, is right. */
+static inline bool sluice_port_ip4_sum_ok(const void *header)
+{
+	return !ip_fast_csum(header, 5);
+}
+
 #else /* native: unit tests, fuzzers, benchmarks, library */
 
 #include <errno.h>
@@ -203,6 +209,15 @@ static inline u32 sluice_port_sum(const void *data, u32 len)
 	return (u32)(sum + (sum >> 32));
 }
 
+/* Whether the sum of an IPv4 header without options, 20 bytes, is right. */
+static inline bool sluice_port_ip4_sum_ok(const void *header)
+{
+	u32 sum = sluice_port_sum(header, 20);
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (u16)(sum + (sum >> 16)) == 0xffff;
+}
+
 #endif /* __KERNEL__ */
 
 #define SLUICE_COPY_SHORT 256
@@ -215,17 +230,29 @@ static inline void sluice_copy(void *to, const void *from, size_t len)
 {
 	const char *src = from;
 	char *dst = to;
-	u64 a, b;
+	u64 a, b, c, d;
 
 	if (unlikely(len > SLUICE_COPY_SHORT)) {
 		memcpy(to, from, len);
 		return;
 	}
-	for (; len >= 16; len -= 16, src += 16, dst += 16) {
+	for (; len >= 32; len -= 32, src += 32, dst += 32) {
+		__builtin_memcpy(&a, src, 8);
+		__builtin_memcpy(&b, src + 8, 8);
+		__builtin_memcpy(&c, src + 16, 8);
+		__builtin_memcpy(&d, src + 24, 8);
+		__builtin_memcpy(dst, &a, 8);
+		__builtin_memcpy(dst + 8, &b, 8);
+		__builtin_memcpy(dst + 16, &c, 8);
+		__builtin_memcpy(dst + 24, &d, 8);
+	}
+	if (len & 16) {
 		__builtin_memcpy(&a, src, 8);
 		__builtin_memcpy(&b, src + 8, 8);
 		__builtin_memcpy(dst, &a, 8);
 		__builtin_memcpy(dst + 8, &b, 8);
+		src += 16;
+		dst += 16;
 	}
 	if (len & 8) {
 		__builtin_memcpy(&a, src, 8);

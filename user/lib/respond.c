@@ -28,39 +28,36 @@ u32 sluice_resp_reclaim(struct sluice_ring *ring)
 	return ring->space;
 }
 
-void sluice_resp_append(struct sluice_ring *ring, u32 slot, u16 gen, u32 data, u32 len, u32 flags)
+/* Does the caller own this request? */
+static inline bool owned(const struct sluice_ring *ring, const struct sluice_request *req)
 {
-	struct sluice_response *e = &ring->resp[ring->tail++ & ring->resp_mask];
-
-	e->slot = slot;
-	e->data = data;
-	e->len = len;
-	e->flags = (u16)flags;
-	e->gen = gen;
-	ring->space--;
-	ring->stats.responses++;
+	return likely(req->slot < ring->nslots && ring->taken[req->slot].owner == (u32)req->gen + 1);
 }
 
-/* Does the caller own this request, and is there room to say so? */
-static inline int check(struct sluice_ring *ring, const struct sluice_request *req)
+static inline int answer(struct sluice_ring *ring, const struct sluice_request *req, u32 len, u32 flags)
 {
-	if (unlikely(req->slot >= ring->nslots || ring->taken[req->slot].owner != (u32)req->gen + 1))
+	if (unlikely(!owned(ring, req)))
 		return -EINVAL;
-	if (unlikely(!ring->space && !sluice_resp_reclaim(ring)))
-		return ring->error ? ring->error : -EAGAIN;
-	return 0;
-}
-
-static inline int finish(struct sluice_ring *ring, const struct sluice_request *req, u32 len, u32 flags)
-{
-	int err = check(ring, req);
-
-	if (unlikely(err))
-		return err;
 	sluice_resp_append(ring, req->slot, req->gen, req->slot, len, flags);
 	ring->taken[req->slot].owner = 0;
 	ring->outstanding--;
 	return 0;
+}
+
+/* The response queue is full as far as is known. A function of its own: the common way saves no registers for it. */
+static __attribute__((noinline)) int answer_late(struct sluice_ring *ring, const struct sluice_request *req, u32 len,
+						 u32 flags)
+{
+	if (!owned(ring, req))
+		return -EINVAL;
+	if (!sluice_resp_reclaim(ring))
+		return ring->error ? ring->error : -EAGAIN;
+	return answer(ring, req, len, flags);
+}
+
+static inline int finish(struct sluice_ring *ring, const struct sluice_request *req, u32 len, u32 flags)
+{
+	return likely(ring->space) ? answer(ring, req, len, flags) : answer_late(ring, req, len, flags);
 }
 
 EXPORT int sluice_respond(struct sluice_ring *ring, const struct sluice_request *req, uint32_t len)
@@ -132,15 +129,15 @@ EXPORT int sluice_respond_from(struct sluice_ring *ring, const struct sluice_req
 	int i = held(ring, reply);
 	struct flying *f;
 	u32 last;
-	int err;
 
 	if (i < 0)
 		return i;
 	if (len > ring->group[SLUICE_RING_CLASSES].room)
 		return -EMSGSIZE;
-	err = check(ring, req);
-	if (err)
-		return err;
+	if (!owned(ring, req))
+		return -EINVAL;
+	if (!ring->space && !sluice_resp_reclaim(ring))
+		return ring->error ? ring->error : -EAGAIN;
 	last = ring->fly_first + ring->fly_count++;
 	f = &ring->flying[last < ring->nreplies ? last : last - ring->nreplies];
 	f->index = ring->tail;
@@ -206,6 +203,7 @@ EXPORT int sluice_ring_flush(struct sluice_ring *ring)
 	if (ring->published == ring->tail)
 		return 0;
 	stamp_service(ring);
+	ring->stats.responses += ring->tail - ring->published;
 	ring->published = ring->tail;
 	sluice_resp_publish(ring->resp_tail, ring->tail);
 	state = sluice_resp_state(ring->state);

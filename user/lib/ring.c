@@ -228,6 +228,7 @@ EXPORT uint32_t sluice_ring_id(const struct sluice_ring *ring)
 EXPORT void sluice_ring_stats(const struct sluice_ring *ring, struct sluice_ring_stats *stats)
 {
 	*stats = ring->stats;
+	stats->responses += ring->tail - ring->published;
 }
 
 EXPORT uint64_t sluice_ring_now(const struct sluice_ring *ring)

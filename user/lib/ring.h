@@ -109,8 +109,6 @@ void sluice_map_apply(struct sluice_ring *ring, const struct sluice_ring_map *ma
 
 /* Take note of what the kernel has sent: free entries, free reply slots. Returns the free entries. */
 u32 sluice_resp_reclaim(struct sluice_ring *ring);
-/* Append one entry for @slot; @space was looked at before. */
-void sluice_resp_append(struct sluice_ring *ring, u32 slot, u16 gen, u32 data, u32 len, u32 flags);
 /* Hand over what is written and have the kernel send it before this returns. */
 void sluice_resp_settle(struct sluice_ring *ring);
 
@@ -152,6 +150,19 @@ static inline u32 stamp(u64 from, u64 to)
 	if (to <= from)
 		return 0;
 	return to - from > U32_MAX ? U32_MAX : (u32)(to - from);
+}
+
+/* Append one entry for @slot; @space was looked at before. */
+static inline void sluice_resp_append(struct sluice_ring *ring, u32 slot, u16 gen, u32 data, u32 len, u32 flags)
+{
+	struct sluice_response *e = &ring->resp[ring->tail++ & ring->resp_mask];
+
+	e->slot = slot;
+	e->data = data;
+	e->len = len;
+	e->flags = (u16)flags;
+	e->gen = gen;
+	ring->space--;
 }
 
 static inline void beat(struct sluice_ring *ring)
