@@ -69,8 +69,11 @@ static bool drop(uid_t uid)
 #define KILL	      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 #define PERMIT(name)  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), ALLOW
 
-/* What a consumer needs, and what the C library does beside. Return: 0 or -1. */
-static int confine(void)
+/*
+ * What a consumer needs, and what the C library does beside. Return: 0 or -1.
+ * @swallow: what looks like writing to a disk does nothing and succeeds
+ */
+static int confine(bool swallow)
 {
 	struct sock_filter filter[] = {
 		LOAD(arch),
@@ -80,7 +83,8 @@ static int confine(void)
 		PERMIT(open),
 		PERMIT(openat),
 		PERMIT(munmap),
-		PERMIT(fdatasync),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_fdatasync, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, swallow ? SECCOMP_RET_ERRNO : SECCOMP_RET_ALLOW),
 		PERMIT(poll),
 		PERMIT(ppoll),
 		PERMIT(read),
@@ -154,17 +158,18 @@ static int serve(enum sluice_tx tx)
 }
 
 /* A child that is confined and then does @what. */
-#define confined(uid, what)                                     \
+#define confined_as(uid, swallow, what)                         \
 	({                                                      \
 		pid_t pid_ = fork();                            \
                                                                 \
 		if (!pid_) {                                    \
-			if (!drop(uid) || confine())            \
+			if (!drop(uid) || confine(swallow))     \
 				_exit(9);                       \
 			_exit(what);                            \
 		}                                               \
 		pid_;                                           \
 	})
+#define confined(uid, what) confined_as(uid, false, what)
 
 /* How it ended: its status, or minus the signal that it was killed by. */
 static int ended(pid_t pid)
@@ -193,6 +198,21 @@ TEST_F(confined, serves_with_nothing_but_the_calls_of_a_ring)
 		EXPECT_EQ(0, ended(pid));
 	}
 	EXPECT_EQ(153, outcome("answered"));
+}
+
+TEST_F(confined, serves_where_the_filter_swallows_its_kicks)
+{
+	pid_t pid = confined_as(SERVER_UID, true, serve(SLUICE_TX_KICK));
+	int k;
+
+	for (k = 0; k < 50; k++) {
+		ASSERT_EQ(4, say(self->c, "echo"));
+		ASSERT_TRUE(hears(self->c, "ECHO"));
+	}
+	ASSERT_EQ(3, say(self->c, "end"));
+	EXPECT_TRUE(hears(self->c, "END"));
+	EXPECT_EQ(0, ended(pid));
+	EXPECT_EQ(51, outcome("answered"));
 }
 
 TEST_F(confined, is_killed_for_any_other)

@@ -144,6 +144,25 @@ TEST_F(datagrams, several_for_one_request_in_order)
 	EXPECT_EQ(1, outcome("answered"));
 }
 
+TEST_F(datagrams, a_part_that_cannot_be_sent_makes_the_answer_a_broken_one)
+{
+	struct sluice_response e;
+
+	ASSERT_EQ(5, send(self->c, "parts", 5, 0));
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	e = (struct sluice_response){ .slot = self->q.slot, .flags = SLUICE_RESP_MORE, .gen = self->q.hdr->gen };
+	e.data = 24;
+	e.len = 65508; /* more than a datagram over IPv4 carries */
+	ring_respond(&self->r, e);
+	EXPECT_EQ(1, ring_kick(&self->r));
+	EXPECT_EQ(1, stat_sum("ring", "in_flight"));
+	EXPECT_EQ(1, ring_answer(&self->r, &self->q, 5, 0));
+	EXPECT_TRUE(hears(self->c, "parts"));
+	EXPECT_TRUE(silent(self->c));
+	EXPECT_EQ(0, outcome("answered"));
+	EXPECT_EQ(1, outcome("dropped_send"));
+}
+
 /* One send that the stack carries as one piece: 10 datagrams of 100 bytes, and one of 17. */
 static void segmented(struct __test_metadata *_metadata, FIXTURE_DATA(datagrams) *self, int c)
 {
