@@ -181,37 +181,30 @@ static int ended(pid_t pid)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* 50 echoes, then the word that ends the child. */
+static bool echoes_to_the_end(int c, pid_t pid)
+{
+	int k;
+
+	for (k = 0; k < 50; k++)
+		if (say(c, "echo") != 4 || !hears(c, "ECHO"))
+			return false;
+	return say(c, "end") == 3 && hears(c, "END") && ended(pid) == 0;
+}
+
 TEST_F(confined, serves_with_nothing_but_the_calls_of_a_ring)
 {
 	static const enum sluice_tx tx[] = { SLUICE_TX_KICK, SLUICE_TX_THREAD, SLUICE_TX_ADAPTIVE };
-	pid_t pid;
-	int i, k;
+	int i;
 
-	for (i = 0; i < 3; i++) {
-		pid = confined(SERVER_UID, serve(tx[i]));
-		for (k = 0; k < 50; k++) {
-			ASSERT_EQ(4, say(self->c, "echo"));
-			ASSERT_TRUE(hears(self->c, "ECHO"));
-		}
-		ASSERT_EQ(3, say(self->c, "end"));
-		EXPECT_TRUE(hears(self->c, "END"));
-		EXPECT_EQ(0, ended(pid));
-	}
+	for (i = 0; i < 3; i++)
+		ASSERT_TRUE(echoes_to_the_end(self->c, confined(SERVER_UID, serve(tx[i]))));
 	EXPECT_EQ(153, outcome("answered"));
 }
 
 TEST_F(confined, serves_where_the_filter_swallows_its_kicks)
 {
-	pid_t pid = confined_as(SERVER_UID, true, serve(SLUICE_TX_KICK));
-	int k;
-
-	for (k = 0; k < 50; k++) {
-		ASSERT_EQ(4, say(self->c, "echo"));
-		ASSERT_TRUE(hears(self->c, "ECHO"));
-	}
-	ASSERT_EQ(3, say(self->c, "end"));
-	EXPECT_TRUE(hears(self->c, "END"));
-	EXPECT_EQ(0, ended(pid));
+	ASSERT_TRUE(echoes_to_the_end(self->c, confined_as(SERVER_UID, true, serve(SLUICE_TX_KICK))));
 	EXPECT_EQ(51, outcome("answered"));
 }
 

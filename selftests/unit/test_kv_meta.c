@@ -1,52 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Owns the tests of user/handlers/kv_meta.c: the answers are those that memcached 1.6.18 gave to the same commands. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "handlers/kv_cluster.h"
-#include "ktap.h"
-
-#define NOW 1700000000u
-
-static struct kv_cluster *cluster;
-static struct kv_session session;
+#include "kv_rig.h"
 
 static void start(void)
 {
-	struct kv_cluster_config config = {
-		.shards = 1, .memory = 1 << 20, .item_max = 8192, .response_max = 1 << 20, .now = NOW,
-	};
-
-	EXPECT_EQ(kv_cluster_create(&cluster, &config), 0);
-	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), &kv_text, NULL), 0);
-}
-
-static void stop(void)
-{
-	const char *wrong = kv_store_verify(kv_shard_store(kv_cluster_shard(cluster, 0)));
-
-	if (wrong)
-		ktap_fail(__FILE__, __LINE__, "%s", wrong);
-	kv_session_fini(&session);
-	kv_cluster_destroy(cluster);
-}
-
-/* The input lies in memory of just its size: one byte read too far ends the program. */
-static void run(const char *in, size_t len)
-{
-	char *copy = malloc(len ? len : 1);
-
-	memcpy(copy, in, len);
-	kv_session_start(&session, copy, len);
-	EXPECT(kv_session_run(&session));
-	free(copy);
-}
-
-static void says(const char *in, const char *out)
-{
-	run(in, strlen(in));
-	if (session.out.len != strlen(out) || memcmp(session.out.data, out, session.out.len))
-		ktap_fail(__FILE__, __LINE__, "%s: %.*s, not %s", in, (int)session.out.len, session.out.data, out);
+	start_with(&kv_text, 1, 1 << 20, 1 << 20);
 }
 
 /* In the order in which memcached was given them. */

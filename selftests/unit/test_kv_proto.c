@@ -1,57 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Owns the tests of user/handlers/kv_proto.c and kv_session.c on one shard: text in, text out, and text that is none. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "handlers/kv_cluster.h"
-#include "ktap.h"
-
-#define NOW 1700000000u
-
-static struct kv_cluster *cluster;
-static struct kv_session session;
-
-static void start_with(uint64_t memory, uint32_t response_max)
-{
-	struct kv_cluster_config config = {
-		.shards = 1, .memory = memory, .item_max = 8192, .response_max = response_max, .now = NOW,
-	};
-
-	EXPECT_EQ(kv_cluster_create(&cluster, &config), 0);
-	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), &kv_text, NULL), 0);
-}
+#include "kv_rig.h"
 
 static void start(void)
 {
-	start_with(1 << 20, 1 << 20);
-}
-
-static void stop(void)
-{
-	const char *wrong = kv_store_verify(kv_shard_store(kv_cluster_shard(cluster, 0)));
-
-	if (wrong)
-		ktap_fail(__FILE__, __LINE__, "%s", wrong);
-	kv_session_fini(&session);
-	kv_cluster_destroy(cluster);
-}
-
-/* The input lies in memory of just its size: one byte read too far ends the program. */
-static void run(const char *in, size_t len)
-{
-	char *copy = malloc(len ? len : 1);
-
-	memcpy(copy, in, len);
-	kv_session_start(&session, copy, len);
-	EXPECT(kv_session_run(&session));
-	free(copy);
-}
-
-static void says(const char *in, const char *out)
-{
-	run(in, strlen(in));
-	if (session.out.len != strlen(out) || memcmp(session.out.data, out, session.out.len))
-		ktap_fail(__FILE__, __LINE__, "%s: %.*s, not %s", in, (int)session.out.len, session.out.data, out);
+	start_with(&kv_text, 1, 1 << 20, 1 << 20);
 }
 
 static const struct {
@@ -151,7 +104,7 @@ TEST(kv_session__a_response_over_the_limit_is_an_error_and_the_next_is_not)
 	static char in[8300];
 	int n;
 
-	start_with(1 << 20, 4096);
+	start_with(&kv_text, 1, 1 << 20, 4096);
 	n = snprintf(in, sizeof(in), "set a 0 0 3000\r\n");
 	memset(in + n, 'v', 3000);
 	memcpy(in + n + 3000, "\r\n", 2);
@@ -181,7 +134,7 @@ TEST(kv_session__malformed_input_breaks_nothing)
 	size_t len;
 	int round, k, bends;
 
-	start_with(64 << 10, 1 << 20);
+	start_with(&kv_text, 1, 64 << 10, 1 << 20);
 	srand(3);
 	for (round = 0; round < 60000; round++) {
 		len = 0;

@@ -1,64 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Owns the tests of user/handlers/kv_resp.c: Redis's protocol over one shard and over several, and what is none of it. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "handlers/kv_cluster.h"
-#include "ktap.h"
-
-#define NOW 1700000000u
-
-static struct kv_cluster *cluster;
-static unsigned int shards;
-static struct kv_session session;
-static bool finished;
-
-static void on_done(struct kv_session *s)
-{
-	finished = true;
-}
+#include "kv_rig.h"
 
 static void start(unsigned int n)
 {
-	struct kv_cluster_config config = {
-		.shards = n, .memory = (uint64_t)n << 20, .item_max = 8192, .response_max = 1 << 20, .now = NOW,
-	};
-
-	shards = n;
-	EXPECT_EQ(kv_cluster_create(&cluster, &config), 0);
-	EXPECT_EQ(kv_session_init(&session, kv_cluster_shard(cluster, 0), &kv_resp, on_done), 0);
-}
-
-static void stop(void)
-{
-	kv_session_fini(&session);
-	kv_cluster_destroy(cluster);
-}
-
-/* In memory of just its size. */
-static void run(const char *in, size_t len)
-{
-	char *copy = malloc(len ? len : 1);
-	unsigned int i, turns = 0;
-
-	memcpy(copy, in, len);
-	finished = false;
-	kv_session_start(&session, copy, len);
-	finished = kv_session_run(&session);
-	while (!finished) {
-		EXPECT_LE(turns++, 1000);
-		for (i = 0; i < shards; i++)
-			kv_shard_poll(kv_cluster_shard(cluster, i));
-	}
-	free(copy);
-}
-
-static void says(const char *in, const char *out)
-{
-	run(in, strlen(in));
-	if (session.out.len != strlen(out) || memcmp(session.out.data, out, session.out.len))
-		ktap_fail(__FILE__, __LINE__, "%s: %.*s, not %s", in, (int)session.out.len, session.out.data, out);
+	start_with(&kv_resp, n, (uint64_t)n << 20, 1 << 20);
 }
 
 static const struct {

@@ -24,9 +24,10 @@
 
 #include <sluice/sluice.h>
 
+#include "echo.h"
+
 #define PORT  7000
 #define SIZE  64
-#define BATCH 64
 #define FLOWS 16 /* of each producer: so many requests are in flight */
 #define MOST  64 /* producers, and consumers */
 
@@ -56,63 +57,31 @@ static void pin(unsigned int cpu)
 
 /* ---- consumers ---- */
 
-static void consume_socket(void)
+static int consume_socket(void)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) }, from[BATCH];
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1, i, n, sent, k;
-	static char data[BATCH][SIZE];
-	struct mmsghdr msg[BATCH];
-	struct iovec iov[BATCH];
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) ||
 	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		die("socket");
+		return -errno;
 	atomic_fetch_add(&shared->ready, 1);
-	for (;;) {
-		for (i = 0; i < BATCH; i++) {
-			iov[i] = (struct iovec){ data[i], SIZE };
-			msg[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof(from[i]),
-							  .msg_iov = &iov[i], .msg_iovlen = 1 };
-		}
-		n = recvmmsg(fd, msg, BATCH, MSG_WAITFORONE, NULL);
-		if (n < 0)
-			die("recvmmsg");
-		for (i = 0; i < n; i++)
-			iov[i].iov_len = msg[i].msg_len;
-		for (sent = 0; sent < n; sent += k) {
-			k = sendmmsg(fd, msg + sent, n - sent, 0);
-			if (k < 0)
-				die("sendmmsg");
-		}
-	}
+	return echo_socket(fd);
 }
 
-static void consume_ring(void)
+static int consume_ring(void)
 {
 	struct sluice_ring_config config = { .size = sizeof(config), .group = "echo", .tx = SLUICE_TX_KICK, .spin_us = 1 };
-	struct sluice_request req[BATCH];
 	struct sluice_ring *ring;
-	int i, n, err;
+	int err;
 
 	err = sluice_ring_open(&ring, &config);
 	if (!err)
 		err = sluice_ring_attach(ring);
-	errno = -err;
 	if (err)
-		die("ring");
+		return err;
 	atomic_fetch_add(&shared->ready, 1);
-	for (;;) {
-		n = sluice_ring_wait(ring, -1);
-		if (n >= 0)
-			n = sluice_ring_peek(ring, req, BATCH);
-		for (i = 0; i < n; i++)
-			while ((err = sluice_respond(ring, &req[i], req[i].len)) == -EAGAIN)
-				sluice_ring_flush(ring);
-		err = sluice_ring_flush(ring);
-		errno = n < 0 ? -n : -err;
-		if (n < 0 || err < 0)
-			die("serve");
-	}
+	return echo_ring(ring);
 }
 
 /* ---- producers ---- */
@@ -203,7 +172,8 @@ int main(int argc, char **argv)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			/* from the far end, so that few producers and consumers do not meet */
 			pin(cpus - 1 - i % cpus);
-			ring ? consume_ring() : consume_socket();
+			errno = -(ring ? consume_ring() : consume_socket());
+			die("a consumer");
 		}
 	}
 	await(consumers);
