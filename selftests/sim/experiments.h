@@ -40,6 +40,7 @@ int experiment_factors(const char *dir);
 int experiment_step(const char *dir);
 int experiment_trigger(const char *dir);
 int experiment_classes(const char *dir);
+int experiment_paper(const char *dir);
 int experiment_quick(void);
 
 #endif /* SLUICE_SIM_EXPERIMENTS_H */

@@ -10,7 +10,7 @@ static const struct {
 } experiments[] = {
 	{"incident", experiment_incident}, {"factors", experiment_factors},
 	{"step", experiment_step},	   {"trigger", experiment_trigger},
-	{"classes", experiment_classes},
+	{"classes", experiment_classes},   {"paper", experiment_paper},
 };
 
 int main(int argc, char **argv)
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 		}
 	if (err == -EINVAL)
 		fprintf(stderr,
-			"usage: sim quick | sim all|incident|factors|step|trigger|classes DIR\n");
+			"usage: sim quick | sim all|incident|factors|step|trigger|classes|paper DIR\n");
 	else if (err)
 		fprintf(stderr, "sim: %s\n", strerror(-err));
 	return err ? 1 : 0;
