@@ -31,6 +31,7 @@ check "given back, the socket works as before" until_true 10 grep -q '^passed ri
 kill -KILL "$owner"
 wait "$owner" 2>/dev/null
 
+rm -f /tmp/s
 ip netns exec srv ./udp_adopt 7000 "sluice listener add l udp fd 9 default group g" >/tmp/s 2>&1 &
 owner=$!
 consumers="$consumers $owner"

@@ -8,6 +8,7 @@ server=
 
 # serve MODE: a server on port 7000 that hands each connection to listener l; its output is in /tmp/o
 serve() {
+	rm -f /tmp/o # what the last one said is no sign that this one is ready
 	ip netns exec srv ./tcp_adopt serve 7000 "$1" >/tmp/o 2>&1 &
 	server=$!
 	consumers="$consumers $server"

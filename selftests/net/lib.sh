@@ -94,6 +94,7 @@ probe() { cli ./udp_probe "$@"; }
 consumer() {
 	local out=$1
 	shift
+	rm -f "$out" # what the last one said is no sign that this one is ready
 	ip netns exec srv ./ring_client "$@" >"$out" 2>&1 &
 	consumer=$!
 	consumers="$consumers $consumer"

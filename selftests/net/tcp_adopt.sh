@@ -5,7 +5,7 @@
 
 # owner COMMAND: a process with a socket that listens on port 7000; words for it go to descriptor 8
 owner() {
-	rm -f /tmp/words
+	rm -f /tmp/words /tmp/o
 	mkfifo /tmp/words
 	ip netns exec srv ./tcp_adopt listen 7000 "$1" </tmp/words >/tmp/o 2>&1 8>&- &
 	owner=$!

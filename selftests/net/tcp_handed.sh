@@ -62,6 +62,7 @@ end_server
 
 # handed over twice, and to whom it cannot be
 listener
+rm -f /tmp/o
 ip netns exec srv ./tcp_adopt command 7000 "sluice conn adopt l fd 9 || exit 9
 	for fd in 9 0 77; do sluice conn adopt l fd \$fd; test \$? -eq 1 || exit 8; done
 	sluice conn adopt none fd 9; test \$? -eq 1 || exit 7

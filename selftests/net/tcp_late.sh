@@ -5,7 +5,7 @@
 
 # late WHAT: an owner whose call for it goes on when its connection is adopted; it closes that at a word from descriptor 8
 late() {
-	rm -f /tmp/words
+	rm -f /tmp/words /tmp/o
 	mkfifo /tmp/words
 	ip netns exec srv ./tcp_late 7000 "$1" </tmp/words >/tmp/o 2>&1 8>&- &
 	server=$!

@@ -10,6 +10,7 @@ tcp() { cli ./tcp_client "$@"; }
 client() {
 	local out=$1
 	shift
+	rm -f "$out"
 	ip netns exec cli ./tcp_client "$@" >"$out" 2>&1 &
 	client=$!
 	consumers="$consumers $client"
