@@ -22,13 +22,16 @@ u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *m
 	return sluice_req_flow(req, g->seed);
 }
 
-/* There is no memory to keep a message in that @req stands for. Takes @req, not what it lies in. */
+/*
+ * There is no memory to keep a message in that @req stands for. Takes @req; a datagram is used up, a
+ * frame stays its driver's.
+ */
 static noinline void no_memory(struct sluice_group *g, struct sluice_req *req)
 {
 	struct sluice_req spare = *req;
 
 	if (!req->borrowed) {
-		req->frame = NULL; /* or the skb */
+		req->frame = NULL; /* the driver's still; of a datagram keeping cannot fail */
 		sluice_req_free(req, true);
 	}
 	spare.borrowed = true;

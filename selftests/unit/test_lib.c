@@ -348,6 +348,26 @@ TEST(flush__kicks_only_when_the_kernel_asks_for_it)
 	stop();
 }
 
+TEST(stats__responses_count_as_they_are_written)
+{
+	struct sluice_ring_stats stats;
+
+	start();
+	take(3);
+	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
+	EXPECT_EQ(sluice_done(ring, &req[1]), 0);
+	sluice_ring_stats(ring, &stats);
+	EXPECT_EQ(stats.responses, 2);
+	sluice_ring_flush(ring);
+	EXPECT_EQ(sluice_reject(ring, &req[2]), 0);
+	sluice_ring_stats(ring, &stats);
+	EXPECT_EQ(stats.responses, 3);
+	sluice_ring_flush(ring);
+	sluice_ring_stats(ring, &stats);
+	EXPECT_EQ(stats.responses, 3);
+	stop();
+}
+
 TEST(flush__a_kick_that_came_to_nothing_is_made_another_way)
 {
 	start();

@@ -2,8 +2,8 @@
 /* Taking requests: off the request queues, highest priority first, those that nobody waits for answered at once. */
 #include "lib/ring.h"
 
-static inline void copy_header(struct sluice_ring *ring, struct sluice_request *req, struct sluice_slot *hdr, u32 slot,
-			u32 room)
+static inline void copy_header(struct sluice_ring *ring, struct sluice_request *req, struct sluice_slot *hdr,
+			       u32 slot, u32 room)
 {
 	req->data = hdr + 1;
 	req->len = hdr->len;
