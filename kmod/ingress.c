@@ -23,8 +23,8 @@ u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *m
 }
 
 /*
- * There is no memory to keep a message in that @req stands for. Takes @req; a datagram is used up, a
- * frame stays its driver's.
+ * There is no memory to keep a message in that @req stands for. Takes @req; a datagram is used up,
+ * a frame stays its driver's.
  */
 static noinline void no_memory(struct sluice_group *g, struct sluice_req *req)
 {
