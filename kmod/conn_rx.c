@@ -4,6 +4,7 @@
  * place to go, and leaves the rest where it is.
  */
 #include "ids.h"
+#include "ingress.h"
 #include "tcp.h"
 
 #define BUDGET	  64  /* messages of one go, then others have their turn */

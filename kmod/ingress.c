@@ -4,6 +4,7 @@
  * The same for whatever the message came in.
  */
 #include "ids.h"
+#include "ingress.h"
 
 /*
  * Hash of the steering key, which consumers can compute too; else of the flow, with a secret.

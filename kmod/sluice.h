@@ -217,20 +217,6 @@ struct sluice_req {
 	};
 };
 
-/* A message as it was received: what it lies in, the stack's still. */
-struct sluice_arrival {
-	u32 len;      /* bytes of the message */
-	u32 off;      /* of it in @skb or @frame */
-	u32 ifindex;  /* device it came in by */
-	u32 truesize; /* bytes of memory that keeping it takes */
-	u8 kind;      /* enum sluice_req_kind, not TCP */
-	u8 l3;	      /* XDP: offset of the IP header */
-	union {
-		struct sk_buff *skb;
-		struct xdp_frame *frame;
-	};
-};
-
 /* Who sent a request. */
 struct sluice_from {
 	u8 addr[16]; /* zeroes behind an IPv4 address */
@@ -533,14 +519,6 @@ bool sluice_req_orphan(const struct sluice_req *req);
 void sluice_req_detach(struct sluice_req *req);
 u32 sluice_req_source(const struct sluice_req *req, u32 seed);
 void sluice_req_from(const struct sluice_req *req, struct sluice_from *from);
-
-/* ingress.c */
-u32 sluice_ingress_hash(const struct sluice_group *g, const struct sluice_msg *msg,
-			const struct sluice_req *req, const struct sluice_classified *found);
-void sluice_req_cancel_by(const struct sluice_verdict_to *to, const struct sluice_msg *msg,
-			  struct sluice_req *req);
-bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
-		    const struct sluice_hint *hint, const struct sluice_arrival *from);
 
 /* ledger.c */
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);

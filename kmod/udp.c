@@ -13,7 +13,7 @@
 #include <net/udp_tunnel.h>
 #include <net/xfrm.h>
 
-#include "sluice.h"
+#include "ingress.h"
 
 /*
  * An encapsulation type of its own: the stack only asks whether it is 0, or one of those it handles

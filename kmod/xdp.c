@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 #include <uapi/linux/sluice_bpf.h>
 
+#include "ingress.h"
 #include "xdp.h"
 
 enum { FIT_BOTH = 1, FIT_WILDCARD, FIT_ADDRESS };

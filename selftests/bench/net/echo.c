@@ -38,6 +38,16 @@ int echo_socket(int fd)
 	}
 }
 
+int echo_ring_open(struct sluice_ring **ring, unsigned int spin_us)
+{
+	const struct sluice_ring_config config = {
+		.size = sizeof(config), .group = "echo", .tx = SLUICE_TX_KICK, .spin_us = spin_us,
+	};
+	int err = sluice_ring_open(ring, &config);
+
+	return err ? err : sluice_ring_attach(*ring);
+}
+
 int echo_ring(struct sluice_ring *ring)
 {
 	struct sluice_request req[BATCH];

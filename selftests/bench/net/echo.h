@@ -8,6 +8,9 @@ struct sluice_ring;
 /* By recvmmsg and sendmmsg on a bound socket. Return: -errno. */
 int echo_socket(int fd);
 
+/* Open and attach a ring of group "echo" whose answers leave with kicks. Return: 0 or -errno. */
+int echo_ring_open(struct sluice_ring **ring, unsigned int spin_us);
+
 /* On an attached ring. Return: -errno. */
 int echo_ring(struct sluice_ring *ring);
 

@@ -71,13 +71,9 @@ static int consume_socket(void)
 
 static int consume_ring(void)
 {
-	struct sluice_ring_config config = { .size = sizeof(config), .group = "echo", .tx = SLUICE_TX_KICK, .spin_us = 1 };
 	struct sluice_ring *ring;
-	int err;
+	int err = echo_ring_open(&ring, 1);
 
-	err = sluice_ring_open(&ring, &config);
-	if (!err)
-		err = sluice_ring_attach(ring);
 	if (err)
 		return err;
 	atomic_fetch_add(&shared->ready, 1);

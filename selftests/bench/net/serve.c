@@ -33,13 +33,9 @@ static void serve_socket(void)
 
 static void serve_ring(void)
 {
-	struct sluice_ring_config config = { .size = sizeof(config), .group = "echo", .tx = SLUICE_TX_KICK };
 	struct sluice_ring *ring;
-	int err;
+	int err = echo_ring_open(&ring, 0);
 
-	err = sluice_ring_open(&ring, &config);
-	if (!err)
-		err = sluice_ring_attach(ring);
 	if (err)
 		die("ring", err);
 	puts("ready");
