@@ -75,4 +75,9 @@ static inline void sluice_pool_put(struct sluice_pool *pool, void *object)
 	m->object[m->n++] = object;
 }
 
+/* frame_mem.c */
+#define SLUICE_FRAME_MEMORY_MAX SZ_32K
+void *sluice_frame_memory(u32 size);
+void sluice_frame_memory_fini(void);
+
 #endif /* SLUICE_POOL_H */

@@ -130,7 +130,7 @@ int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const voi
 		return sluice_conn_reply(req, ring, data, len, last);
 	if (req->kind == SLUICE_REQ_KIND_XDP)
 		return sluice_xdp_reply(req, ring, data, len, last);
-	return sluice_udp_reply(req, ring ? ring->routes : NULL, data, len, last);
+	return sluice_udp_reply(req, ring, data, len, last);
 }
 
 /*
@@ -145,9 +145,10 @@ void sluice_req_unshare(struct sluice_req *req)
 		sluice_xdp_unshare(req);
 }
 
-/* Send, and count, what this section's replies have been gathered for. Context: section. */
-void sluice_req_flush(void)
+/* Send, and count, the replies that this section has gathered for @ring. Context: section. */
+void sluice_req_flush(struct sluice_ring *ring)
 {
+	sluice_udp_flush(ring);
 	sluice_xdp_flush();
 }
 

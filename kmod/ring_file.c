@@ -169,6 +169,7 @@ static int setup_memory(struct sluice_ring *ring, const struct sluice_ring_setup
 	ring->use = kvcalloc(ring->slots.total, sizeof(*ring->use), GFP_KERNEL_ACCOUNT);
 	ring->cnt = alloc_percpu_gfp(struct sluice_counters, GFP_KERNEL_ACCOUNT);
 	ring->routes = sluice_routes_create();
+	ring->together = sluice_together_create();
 	return ring->req && ring->use && ring->cnt ? 0 : -ENOMEM;
 }
 
@@ -184,6 +185,8 @@ static void setup_undo(struct sluice_ring *ring)
 	ring->cnt = NULL;
 	kvfree(ring->routes);
 	ring->routes = NULL;
+	kfree(ring->together);
+	ring->together = NULL;
 	sluice_ring_mem_fini(&ring->mem);
 }
 

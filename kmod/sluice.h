@@ -100,6 +100,7 @@ struct sluice_conn;
 struct sluice_ring;
 struct sluice_classifier;
 struct sluice_routes;
+struct sluice_together;
 struct sluice_id;
 struct sluice_ids;
 struct sluice_xdp;
@@ -465,8 +466,9 @@ struct sluice_ring {
 	u32 held[SLUICE_CLASSES_MAX]; /* its requests by class; typed steering, group->lock */
 
 	/* transmit */
-	struct mutex tx_lock ____cacheline_aligned; /* resp_head, broken, routes, batch */
+	struct mutex tx_lock ____cacheline_aligned; /* resp_head, broken, routes, together, batch */
 	struct sluice_routes *routes;		    /* may be NULL */
+	struct sluice_together *together;	    /* may be NULL */
 	struct llist_head dirty; /* struct sluice_conn with replies to send after the section */
 	u32 resp_head;
 	u64 busy_until; /* last answer by the consumer's stamps, ns; tx_lock */
@@ -512,7 +514,7 @@ u32 sluice_req_flow(const struct sluice_req *req, u32 seed);
 int sluice_req_copy(const struct sluice_req *req, void *to, u32 len);
 int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
 		     bool last);
-void sluice_req_flush(void);
+void sluice_req_flush(struct sluice_ring *ring);
 void sluice_req_unshare(struct sluice_req *req);
 u64 sluice_req_conn(const struct sluice_req *req);
 bool sluice_req_orphan(const struct sluice_req *req);
@@ -726,8 +728,10 @@ void sluice_udp_release(struct sluice_listener *l);
 /* udp_tx.c */
 struct sluice_routes *sluice_routes_create(void);
 void sluice_routes_flush(struct sluice_routes *r);
-int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
-		     u32 len, bool last);
+struct sluice_together *sluice_together_create(void);
+int sluice_udp_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		     bool last);
+void sluice_udp_flush(struct sluice_ring *ring);
 
 /* tcp.c, conn.c, conn_rx.c, conn_tx.c: see tcp.h */
 int sluice_tcp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);

@@ -319,7 +319,7 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 		act(ring, &a[i], now, &all);
 	if (unlikely(all.n))
 		enter_all(&all);
-	sluice_req_flush();
+	sluice_req_flush(ring);
 	measure(ring, a, n);
 	freed = free_slots(ring, a, n, now);
 	WRITE_ONCE(ring->resp_head, ring->resp_head + n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * UDP egress: turns a request and the bytes of its reply into a datagram from the address the
- * request came to.
+ * request came to. Replies of one section to one peer leave together.
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -13,6 +13,7 @@
 #include <net/route.h>
 #include <net/udp.h>
 
+#include "pool.h"
 #include "route.h"
 #include "sluice.h"
 
@@ -84,14 +85,26 @@ static struct udphdr *push_udp(struct sk_buff *skb, const struct sluice_peer *p,
 	return uh;
 }
 
+/* Its bytes are @n datagrams, all but the last of @each bytes. After its checksum was set. */
+static void mark_gathered(struct sk_buff *skb, u32 n, u32 each)
+{
+	if (n < 2)
+		return;
+	skb_shinfo(skb)->gso_size = each;
+	skb_shinfo(skb)->gso_segs = n;
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+}
+
 static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *rt,
-		 const struct sluice_peer *p, u32 len)
+		 const struct sluice_peer *p, u32 n, u32 each)
 {
 	struct net *net = l->sn->net;
+	u32 len = skb->len;
 	struct iphdr *iph;
 
 	push_udp(skb, p, len);
 	udp_set_csum(false, skb, p->v4.saddr, p->v4.daddr, SLUICE_UDP_HLEN + len);
+	mark_gathered(skb, n, each);
 	iph = __skb_push(skb, sizeof(*iph));
 	skb_reset_network_header(skb);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
@@ -106,7 +119,7 @@ static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *
 	 * as a socket with path MTU discovery does: whole datagrams may not be fragmented on the
 	 * way, larger ones are here
 	 */
-	if (skb->len <= dst_mtu(&rt->dst)) {
+	if (n > 1 || skb->len <= dst_mtu(&rt->dst)) {
 		iph->frag_off = htons(IP_DF);
 		iph->id = 0;
 	} else {
@@ -120,12 +133,14 @@ static int xmit4(struct sluice_listener *l, struct sk_buff *skb, struct rtable *
 
 #if IS_ENABLED(CONFIG_IPV6)
 static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
-		 const struct sluice_peer *p, u32 len)
+		 const struct sluice_peer *p, u32 n, u32 each)
 {
 	struct ipv6hdr *ip6h;
+	u32 len = skb->len;
 
 	push_udp(skb, p, len);
 	udp6_set_csum(false, skb, &p->a6.saddr, &p->a6.daddr, SLUICE_UDP_HLEN + len);
+	mark_gathered(skb, n, each);
 	ip6h = __skb_push(skb, sizeof(*ip6h));
 	skb_reset_network_header(skb);
 	memset(skb->cb, 0, sizeof(struct inet6_skb_parm));
@@ -141,66 +156,220 @@ static int xmit6(struct sluice_listener *l, struct sk_buff *skb, struct dst_entr
 }
 
 static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
-		const struct sluice_peer *p, u32 len)
+		const struct sluice_peer *p, u32 n, u32 each)
 {
 	if (p->v6)
-		return xmit6(l, skb, dst, p, len);
-	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, len);
+		return xmit6(l, skb, dst, p, n, each);
+	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, n, each);
 }
 
 #else
 static int xmit(struct sluice_listener *l, struct sk_buff *skb, struct dst_entry *dst,
-		const struct sluice_peer *p, u32 len)
+		const struct sluice_peer *p, u32 n, u32 each)
 {
-	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, len);
+	return xmit4(l, skb, container_of(dst, struct rtable, dst), p, n, each);
 }
 #endif
 
-/* Send @data to @p, in @req's own skb if it may travel in that; NULL: in a fresh one. */
-static int send(struct sluice_listener *l, struct sluice_routes *routes, struct sluice_peer *p,
-		struct sluice_req *req, const void *data, u32 len)
-{
-	u32 hlen = p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	const struct sock *sk;
+/* A reply that is on its way out. */
+struct out {
 	struct dst_entry *dst;
-	struct sk_buff *skb;
-	bool ref;
-	int err;
+	bool ref; /* on @dst, ours */
+	struct sk_buff *skb; /* its bytes */
+};
+
+static u32 l3_len(const struct sluice_peer *p)
+{
+	return p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
+
+static void out_dst_put(const struct out *o)
+{
+	if (o->ref)
+		dst_release(o->dst);
+}
+
+/*
+ * Find the way to @p, and an skb for @data: @req's own if it may travel in that; NULL: a fresh one.
+ * Return: 0 or -errno.
+ */
+static __always_inline int out_make(struct sluice_listener *l, struct sluice_routes *routes,
+				    struct sluice_peer *p, struct sluice_req *req,
+				    const void *data, u32 len, struct out *o)
+{
+	u32 hlen = l3_len(p);
 
 	if (len > U16_MAX - SLUICE_UDP_HLEN - (p->v6 ? 0 : hlen))
 		return -EMSGSIZE;
-	dst = sluice_route_get(l, routes, p, &ref);
-	if (IS_ERR(dst))
-		return PTR_ERR(dst);
+	o->dst = sluice_route_get(l, routes, p, &o->ref);
+	if (IS_ERR(o->dst))
+		return PTR_ERR(o->dst);
 	if (req && reusable(req->skb, len)) {
-		skb = reuse(req->skb);
+		o->skb = reuse(req->skb);
 		req->skb = NULL;
 	} else {
-		skb = fresh(dst, hlen, len);
+		o->skb = fresh(o->dst, hlen, len);
 	}
-	if (!skb) {
-		if (ref)
-			dst_release(dst);
+	if (unlikely(!o->skb)) {
+		out_dst_put(o);
 		return -ENOMEM;
 	}
-	skb_put_data(skb, data, len);
-	sk = READ_ONCE(l->sk);
-	skb->mark = READ_ONCE(sk->sk_mark);
-	skb->priority = READ_ONCE(sk->sk_priority);
+	sluice_copy(skb_put(o->skb, len), data, len);
+	return 0;
+}
+
+/* Send it: @n datagrams, all but the last of @each bytes. Takes @o. Return: 0 or -errno. */
+static noinline int out_send(struct sluice_listener *l, const struct out *o,
+			    const struct sluice_peer *p, u32 n, u32 each)
+{
+	const struct sock *sk = READ_ONCE(l->sk);
+	int err;
+
+	o->skb->mark = READ_ONCE(sk->sk_mark);
+	o->skb->priority = READ_ONCE(sk->sk_priority);
 	rcu_read_lock();
-	if (ref)
-		skb_dst_set(skb, dst);
+	if (o->ref)
+		skb_dst_set(o->skb, o->dst);
 	else
-		skb_dst_set_noref(skb, dst);
-	err = xmit(l, skb, dst, p, len);
+		skb_dst_set_noref(o->skb, o->dst);
+	err = xmit(l, o->skb, o->dst, p, n, each);
 	rcu_read_unlock();
 	return net_xmit_eval(err); /* a macro that looks at its argument twice */
+}
+
+/*
+ * Replies of this section to one peer that have not left yet; they do so as one buffer, which the
+ * device cuts into datagrams, or the stack in front of it. As with UDP_SEGMENT all but the last
+ * are of one length. Of a ring, under its tx_lock; empty between sections.
+ */
+struct sluice_together {
+	u32 n;
+	u32 each;     /* bytes of the first, and of all but the last */
+	bool full;    /* nothing may follow: the last one has fewer */
+	bool grown;   /* its skb is as large as it gets */
+	u8 at;	      /* of their peer; the other one is of the request that is looked at */
+	struct sluice_peer peer[2];
+	struct sluice_listener *listener;
+	struct out out;
+	struct sluice_req *req[SLUICE_TX_BATCH]; /* counted when they have left */
+};
+
+#define TOGETHER_MAX SZ_16K /* bytes of memory of one buffer */
+
+/* Context: may sleep. Return: NULL without memory: replies leave one by one then. */
+struct sluice_together *sluice_together_create(void)
+{
+	return kzalloc(sizeof(struct sluice_together), GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * sluice_udp_flush() - send what this section has answered so far, and count it
+ * @ring: its tx_lock is held
+ *
+ * Context: the section that sent the replies.
+ */
+void sluice_udp_flush(struct sluice_ring *ring)
+{
+	struct sluice_together *t = ring->together;
+	enum sluice_outcome outcome;
+	u32 i, n;
+	int err;
+
+	if (!t || !t->n)
+		return;
+	n = t->n;
+	t->n = 0;
+	err = out_send(t->listener, &t->out, &t->peer[t->at], n, t->each);
+	for (i = 0; i < n; i++) {
+		outcome = err || t->req[i]->cut ? SLUICE_OUTCOME_DROPPED_SEND :
+						  SLUICE_OUTCOME_ANSWERED;
+		sluice_req_finish(t->req[i], ring, outcome);
+		sluice_req_free(t->req[i], !err);
+	}
+}
+
+/* Move what waits to where there is room for one more of @len bytes, and for those that may follow. */
+static noinline bool together_grow(struct sluice_together *t, u32 len)
+{
+	const struct net_device *dev = t->out.dst->dev;
+	u32 head, size, overhead = SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	struct sk_buff *skb;
+	void *memory;
+
+	if (t->grown)
+		return false;
+	t->grown = true;
+	head = LL_RESERVED_SPACE(dev) + t->out.dst->header_len + l3_len(&t->peer[t->at]) + SLUICE_UDP_HLEN;
+	size = SKB_DATA_ALIGN(head + SLUICE_TX_BATCH * t->each) + overhead;
+	size = min_t(u32, size, TOGETHER_MAX);
+	if (head + t->out.skb->len + len + overhead > size)
+		return false;
+	memory = sluice_frame_memory(size);
+	if (unlikely(!memory))
+		return false;
+	skb = build_skb(memory, size);
+	if (unlikely(!skb)) {
+		page_frag_free(memory);
+		return false;
+	}
+	skb_reserve(skb, head);
+	skb_put_data(skb, t->out.skb->data, t->out.skb->len);
+	consume_skb(t->out.skb);
+	t->out.skb = skb;
+	return true;
+}
+
+/* Whether its bytes have, or get, their place; what is fragmented, or wrapped up, goes alone. */
+static __always_inline bool together_room(struct sluice_together *t, u32 len)
+{
+	if (t->n == 1 && (dst_xfrm(t->out.dst) || l3_len(&t->peer[t->at]) + SLUICE_UDP_HLEN +
+							   t->each > dst_mtu(t->out.dst)))
+		return false;
+	return skb_tailroom(t->out.skb) >= len || together_grow(t, len);
+}
+
+/* Whether a reply of @len bytes to @p can leave with those that wait. */
+static __always_inline bool together_takes(const struct sluice_together *t,
+					   const struct sluice_listener *l,
+					   const struct sluice_peer *p, u32 len)
+{
+	return t->n && t->n < ARRAY_SIZE(t->req) && !t->full && t->listener == l &&
+	       sluice_peer_same(&t->peer[t->at], p) && len && len <= t->each;
+}
+
+/* Keep a reply until the section's next one shows whether they can leave together. */
+static int together(struct sluice_together *t, struct sluice_req *req, struct sluice_ring *ring,
+		    const void *data, u32 len)
+{
+	struct sluice_listener *l = req->rule->listener;
+	struct sluice_peer *p = &t->peer[!t->at];
+	int err;
+
+	read_peer(req, p);
+	if (together_takes(t, l, p, len) && together_room(t, len)) {
+		sluice_copy(skb_put(t->out.skb, len), data, len);
+		t->full = len < t->each;
+		t->req[t->n++] = req;
+		return -EINPROGRESS;
+	}
+	sluice_udp_flush(ring);
+	err = out_make(l, ring->routes, p, req, data, len, &t->out);
+	if (unlikely(err))
+		return err;
+	t->at = !t->at;
+	t->each = len;
+	t->full = false;
+	t->grown = false;
+	t->listener = l;
+	t->req[0] = req;
+	t->n = 1;
+	return -EINPROGRESS;
 }
 
 /**
  * sluice_udp_reply() - send a datagram to the sender of a request
  * @req: request whose skb is there; with @last it may travel in that
- * @routes: of the ring whose tx_lock is held, or NULL
+ * @ring: ring whose tx_lock is held and whose consumer answers; NULL: nobody counts the outcome
  * @data: reply; may be memory that a consumer changes meanwhile: it is read once
  * @len: bytes of it, 0 to 65507 less headers; a longer one fails with -EMSGSIZE
  * @last: no further reply follows for this request
@@ -208,15 +377,24 @@ static int send(struct sluice_listener *l, struct sluice_routes *routes, struct 
  * Leaves from the address the request came to. What local firewall and routing refuse, or a full
  * queue of the device drops at once, is an error; what happens later is the network's.
  *
- * Context: bottom halves disabled. Return: 0 or -errno.
+ * Context: section. Return: 0 or -errno; -EINPROGRESS with @ring and @last: the request was taken,
+ * sluice_udp_flush() sends the reply and counts its outcome.
  */
-int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const void *data,
-		     u32 len, bool last)
+int sluice_udp_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
+		     bool last)
 {
+	struct sluice_listener *l = req->rule->listener;
 	struct sluice_peer p;
+	struct out o;
+	int err;
 
+	if (likely(ring && last && ring->together))
+		return together(ring->together, req, ring, data, len);
+	if (ring)
+		sluice_udp_flush(ring); /* what was answered before it */
 	read_peer(req, &p);
-	return send(req->rule->listener, routes, &p, last ? req : NULL, data, len);
+	err = out_make(l, ring ? ring->routes : NULL, &p, last ? req : NULL, data, len, &o);
+	return err ?: out_send(l, &o, &p, 1, len);
 }
 
 /**
@@ -232,5 +410,8 @@ int sluice_udp_reply(struct sluice_req *req, struct sluice_routes *routes, const
 int sluice_udp_send(struct sluice_listener *l, struct sluice_routes *routes, struct sluice_peer *p,
 		    const void *data, u32 len)
 {
-	return send(l, routes, p, NULL, data, len);
+	struct out o;
+	int err = out_make(l, routes, p, NULL, data, len, &o);
+
+	return err ?: out_send(l, &o, p, 1, len);
 }

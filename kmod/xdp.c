@@ -536,5 +536,5 @@ int sluice_xdp_init(void)
 void sluice_xdp_fini(void)
 {
 	unregister_netdevice_notifier(&device_notifier);
-	sluice_xdp_memory_fini();
+	sluice_frame_memory_fini();
 }

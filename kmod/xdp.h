@@ -8,6 +8,7 @@
 #include <uapi/linux/sluice_bpf.h>
 
 #include "core/packet.h"
+#include "pool.h"
 #include "route.h"
 #include "sluice.h"
 
@@ -59,11 +60,6 @@ int sluice_xdp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
 void sluice_xdp_detach(struct sluice_listener *l);
 void sluice_xdp_release(struct sluice_listener *l);
 void sluice_xdp_counts(const struct sluice_listener *l, u64 *passed);
-
-/* xdp_mem.c */
-#define SLUICE_XDP_FRAME_MAX SZ_32K
-void *sluice_xdp_memory(u32 size);
-void sluice_xdp_memory_fini(void);
 
 /* xdp_tx.c */
 u32 sluice_xdp_truesize(u32 len);

@@ -42,7 +42,7 @@ u32 sluice_xdp_truesize(u32 len)
 static struct xdp_frame *frame_alloc(u32 len)
 {
 	u32 size = frame_size(len);
-	struct xdp_frame *f = sluice_xdp_memory(size);
+	struct xdp_frame *f = sluice_frame_memory(size);
 
 	if (unlikely(!f))
 		return NULL;

@@ -30,5 +30,5 @@ esac
 ip netns exec bench nft -f - <<-NFT
 	table netdev replies { chain in { type filter hook ingress device v1 priority 0; udp sport 7000 drop; }; }
 NFT
-cost mark "$SERVER" "$ROUNDS" "$SIZE"
+cost mark "$SERVER" "$ROUNDS" "$SIZE" "$FLOWS"
 grep -v ' [aA] ' /proc/kallsyms | cut -d' ' -f1,3-

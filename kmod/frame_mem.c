@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of frames: pieces of a few pages that each CPU keeps and cuts anew when all pieces of one
- * have come back. Who lets go of a piece need not know: it is a fragment of a page as of any other
- * driver. Kernels that clear what they allocate would clear a small frame's 768 bytes each time.
+ * Memory of frames, and of replies that leave together: pieces of a few pages that each CPU keeps
+ * and cuts anew when all pieces of one have come back. Who lets go of a piece need not know: it is a
+ * fragment of a page as of any other driver. Kernels that clear what they allocate would clear a
+ * small frame's 768 bytes each time.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/skbuff.h>
 
-#include "xdp.h"
+#include "pool.h"
 
 #define SHEETS 8
-#define ORDER  get_order(SLUICE_XDP_FRAME_MAX)
+#define ORDER  get_order(SLUICE_FRAME_MEMORY_MAX)
 
 struct sheet {
 	struct page *page; /* one reference is ours, one each frame's */
@@ -32,7 +34,7 @@ static void fetch(struct sheet *s)
 
 	if (s->page)
 		put_page(s->page);
-	s->size = SLUICE_XDP_FRAME_MAX;
+	s->size = SLUICE_FRAME_MEMORY_MAX;
 	s->page = alloc_pages(gfp | __GFP_COMP | __GFP_NORETRY, ORDER);
 	if (unlikely(!s->page)) {
 		s->size = PAGE_SIZE;
@@ -55,26 +57,26 @@ static noinline struct sheet *turn(struct sheets *all)
 
 	all->at = (all->at + 1) % SHEETS;
 	s = &all->sheet[all->at];
-	if (!came_back(s) || s->size < SLUICE_XDP_FRAME_MAX)
+	if (!came_back(s) || s->size < SLUICE_FRAME_MEMORY_MAX)
 		fetch(s);
 	s->used = 0;
 	return s;
 }
 
 /**
- * sluice_xdp_memory() - memory for a frame
+ * sluice_frame_memory() - memory for a frame
  * @size: bytes, aligned as an skb's data
  *
  * Context: bottom halves disabled. Return: memory, not cleared, to be let go of by
  * page_frag_free(); NULL.
  */
-void *sluice_xdp_memory(u32 size)
+void *sluice_frame_memory(u32 size)
 {
 	struct sheets *all;
 	struct sheet *s;
 	void *memory;
 
-	if (unlikely(size > SLUICE_XDP_FRAME_MAX))
+	if (unlikely(size > SLUICE_FRAME_MEMORY_MAX))
 		return NULL;
 	/* disabled bottom halves need not keep others off this CPU's sheets */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
@@ -92,7 +94,7 @@ void *sluice_xdp_memory(u32 size)
 }
 
 /* Frames that are still out keep their pages. Context: nobody asks for memory any more. */
-void sluice_xdp_memory_fini(void)
+void sluice_frame_memory_fini(void)
 {
 	struct sheets *all;
 	unsigned int i;
