@@ -87,6 +87,7 @@ static __always_inline void fill(struct sluice_req *req, const struct sluice_arr
 	req->truesize = from->truesize + sizeof(*req);
 	req->kind = from->kind;
 	req->l3 = from->l3;
+	req->shared = from->shared;
 	req->skb = from->skb; /* or the frame */
 }
 
@@ -120,7 +121,7 @@ bool sluice_ingress(struct sluice_listener *l, const struct sluice_msg *msg,
 	fill(req, from);
 	req->borrowed = !own;
 	req->rule = to->stats;
-	req->arrival = sluice_now();
+	req->arrival = from->now ?: sluice_now();
 	req->deadline = sluice_deadline(to, msg, req->arrival);
 	req->prio = found.prio < 0 ? to->prio : found.prio;
 	sluice_req_received(req, l);

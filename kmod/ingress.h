@@ -13,6 +13,8 @@ struct sluice_arrival {
 	u32 truesize; /* bytes of memory that keeping it takes */
 	u8 kind;      /* enum sluice_req_kind, not TCP */
 	u8 l3;	      /* XDP: offset of the IP header */
+	bool shared;  /* others lie in the same @skb; the request takes one reference */
+	u64 now;      /* when it came, CLOCK_MONOTONIC ns; 0: now */
 	union {
 		struct sk_buff *skb;
 		struct xdp_frame *frame;

@@ -8,6 +8,7 @@
 #include "ids.h"
 #include "policy.h"
 #include "sluice.h"
+#include "udp.h"
 #include "xdp.h"
 
 struct sluice_listener *sluice_listener_find(struct sluice_net *sn, const char *name)
@@ -234,6 +235,24 @@ static int check_udp(struct nlattr **tb, struct netlink_ext_ack *extack)
 	return 0;
 }
 
+/*
+ * Of a buffer that holds many datagrams none can be left to an adopted socket's owner; a device's frames
+ * come before anybody gathers them.
+ */
+static int check_gro(struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	struct nlattr *transport = tb[SLUICE_A_LISTENER_TRANSPORT];
+
+	if (!tb[SLUICE_A_LISTENER_GRO])
+		return 0;
+	if ((!transport || nla_get_u32(transport) == SLUICE_TRANSPORT_UDP) &&
+	    !tb[SLUICE_A_LISTENER_XDP] && !tb[SLUICE_A_LISTENER_SOCKET_FD])
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, tb[SLUICE_A_LISTENER_GRO],
+			    "gro is for UDP listeners with an address of their own");
+	return -EINVAL;
+}
+
 /**
  * sluice_may_adopt() - may the calling process have a socket of its own adopted?
  * @extack: is told why not
@@ -273,6 +292,9 @@ static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 		if (err)
 			return err;
 	}
+	err = check_gro(tb, extack);
+	if (err)
+		return err;
 	if (transport && nla_get_u32(transport) == SLUICE_TRANSPORT_TCP)
 		return open_tcp(l, tb, extack);
 	err = check_udp(tb, extack);
@@ -296,6 +318,7 @@ static int open_ingress(struct sluice_listener *l, struct nlattr **tb,
 		return err;
 	if (tb[SLUICE_A_LISTENER_XDP])
 		return sluice_xdp_open(l, extack);
+	l->gro = tb[SLUICE_A_LISTENER_GRO];
 	return sluice_udp_open(l, extack);
 }
 
@@ -323,6 +346,8 @@ static int arm_ingress(struct sluice_listener *l, struct netlink_ext_ack *extack
 	if (err)
 		return err;
 	err = sluice_udp_bind(l, extack);
+	if (!err && l->gro)
+		err = sluice_gro_add(l, extack);
 	if (err)
 		sluice_udp_detach(l);
 	return err;
@@ -386,6 +411,13 @@ static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *
 	return true;
 }
 
+static void detach_udp(struct sluice_listener *l)
+{
+	if (l->gro)
+		sluice_gro_remove(l);
+	sluice_udp_detach(l);
+}
+
 /**
  * sluice_listener_destroy() - take a listener out of the network, cancel its requests, free it
  * @l: listener; sluice_mutex is held
@@ -412,7 +444,7 @@ void sluice_listener_destroy(struct sluice_listener *l)
 	else if (l->xdp)
 		sluice_xdp_detach(l);
 	else
-		sluice_udp_detach(l);
+		detach_udp(l);
 	WRITE_ONCE(l->dead, true);
 	synchronize_rcu();
 	sluice_net_visit(l->sn, cancel_dead, l);

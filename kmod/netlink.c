@@ -56,6 +56,7 @@ const struct nla_policy sluice_listener_policy[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_MESSAGE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 	[SLUICE_A_LISTENER_SEND_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 	[SLUICE_A_LISTENER_HANDED] = {.type = NLA_FLAG},
+	[SLUICE_A_LISTENER_GRO] = {.type = NLA_FLAG},
 	[SLUICE_A_LISTENER_KEEPALIVE_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &timeout_range),
 };
 

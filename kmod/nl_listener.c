@@ -55,6 +55,7 @@ int sluice_nl_listener_set(struct sk_buff *skb, struct genl_info *info)
 		SLUICE_A_LISTENER_SEND_LIMIT, SLUICE_A_LISTENER_IDLE_NS,
 		SLUICE_A_LISTENER_MESSAGE_NS, SLUICE_A_LISTENER_SEND_NS,
 		SLUICE_A_LISTENER_KEEPALIVE_NS, SLUICE_A_LISTENER_HANDED,
+		SLUICE_A_LISTENER_GRO,
 	};
 	struct sluice_listener *l;
 	unsigned int i;
@@ -138,6 +139,7 @@ static int listener_fill(struct sk_buff *msg, struct sluice_listener *l)
 	    (ifindex && nla_put_u32(msg, SLUICE_A_LISTENER_IFINDEX, ifindex)) ||
 	    (l->v6only && nla_put_flag(msg, SLUICE_A_LISTENER_V6ONLY)) ||
 	    (l->adopted && nla_put_flag(msg, SLUICE_A_LISTENER_ADOPTED)) ||
+	    (l->gro && nla_put_flag(msg, SLUICE_A_LISTENER_GRO)) ||
 	    (l->xdp && xdp_fill(msg, l)) ||
 	    classifier_fill(msg, l) ||
 	    ids_fill(msg, l) ||

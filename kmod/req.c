@@ -7,6 +7,7 @@
 
 #include "ids.h"
 #include "pool.h"
+#include "udp.h"
 #include "xdp.h"
 
 #define KEEP 64 /* free requests per CPU */
@@ -108,6 +109,10 @@ int sluice_req_copy(const struct sluice_req *req, void *to, u32 len)
 		sluice_copy(to, req->frame->data + req->off, len);
 		return 0;
 	}
+	if (likely(req->off + len <= skb_headlen(req->skb))) {
+		sluice_copy(to, req->skb->data + req->off, len);
+		return 0;
+	}
 	return skb_copy_bits(req->skb, req->off, to, len);
 }
 
@@ -143,6 +148,8 @@ void sluice_req_unshare(struct sluice_req *req)
 		sluice_conn_unshare(req);
 	else if (req->kind == SLUICE_REQ_KIND_XDP)
 		sluice_xdp_unshare(req);
+	else if (unlikely(req->shared))
+		sluice_udp_unshare(req);
 }
 
 /* Send, and count, the replies that this section has gathered for @ring. Context: section. */
@@ -160,8 +167,15 @@ void sluice_req_detach(struct sluice_req *req)
 {
 	struct sk_buff *skb = req->skb;
 
-	if (req->kind != SLUICE_REQ_KIND_UDP)
+	/* a shared one was made so at once, for all of them */
+	if (req->kind != SLUICE_REQ_KIND_UDP || req->shared)
 		return;
+	sluice_skb_detach(skb);
+}
+
+/* The same of a datagram, which nobody else sees. Context: section. */
+void sluice_skb_detach(struct sk_buff *skb)
+{
 	skb_orphan(skb);
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How a ring leaves: drain, detach, and what becomes of the requests it leaves unanswered. */
+#include "route.h"
 #include "sluice.h"
 
 /* Offer the oldest request that waits for @ring to its group again. Return: false if none does. */

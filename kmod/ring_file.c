@@ -12,7 +12,9 @@
 #include <linux/poll.h>
 #include <linux/user_namespace.h>
 
+#include "route.h"
 #include "sluice.h"
+#include "udp.h"
 
 #define RING_BYTES_MAX (1ULL << 30)
 #define TX_IDLE_US     50

@@ -42,6 +42,8 @@ static inline bool sluice_peer_same(const struct sluice_peer *a, const struct sl
 	return a->v4.saddr == b->v4.saddr && a->v4.daddr == b->v4.daddr;
 }
 
+struct sluice_routes *sluice_routes_create(void);
+void sluice_routes_flush(struct sluice_routes *r);
 struct dst_entry *sluice_route_get(struct sluice_listener *l, struct sluice_routes *routes,
 				   struct sluice_peer *p, bool *ref);
 int sluice_udp_send(struct sluice_listener *l, struct sluice_routes *routes, struct sluice_peer *p,

@@ -104,6 +104,7 @@ struct sluice_together;
 struct sluice_id;
 struct sluice_ids;
 struct sluice_xdp;
+struct sluice_gro;
 struct xdp_frame;
 struct sluice_tcp;
 
@@ -198,6 +199,7 @@ struct sluice_req {
 
 	u32 truesize; /* bytes of memory it holds, for limits */
 	bool cut;     /* UDP, XDP: a part of its reply could not be sent */
+	bool shared;  /* UDP: others refer to the same @skb */
 	u8 l3;	      /* XDP: offset of the IP header in @frame */
 	struct sluice_id *tag; /* its entry among the listener's ids; NULL: none */
 	union {
@@ -297,6 +299,7 @@ struct sluice_listener {
 	struct socket *sock;   /* the kernel's own; NULL while an adopted one is open */
 	struct mutex sk_mutex; /* both, once armed; adopted TCP sockets: tcp->file holds them */
 	bool adopted;
+	bool gro;    /* UDP: takes gathered datagrams whole */
 	bool handed; /* TCP: without a socket; takes connections that processes hand over */
 	struct sluice_xdp *xdp; /* takes frames, @sk asks for routes only; NULL: takes datagrams */
 	struct sluice_tcp *tcp; /* NULL: UDP */
@@ -495,6 +498,7 @@ struct sluice_net {
 	struct list_head rings;
 	struct delayed_work reap; /* cancels the requests of connections that ended */
 	u64 reap_ns;		  /* what the last of these walks took */
+	struct sluice_gro *gro;	  /* sluice_mutex; see gro.c */
 	u32 next_id;
 };
 
@@ -519,6 +523,7 @@ void sluice_req_unshare(struct sluice_req *req);
 u64 sluice_req_conn(const struct sluice_req *req);
 bool sluice_req_orphan(const struct sluice_req *req);
 void sluice_req_detach(struct sluice_req *req);
+void sluice_skb_detach(struct sk_buff *skb);
 u32 sluice_req_source(const struct sluice_req *req, u32 seed);
 void sluice_req_from(const struct sluice_req *req, struct sluice_from *from);
 
@@ -715,23 +720,6 @@ int sluice_bind_device(struct sluice_listener *l, struct socket *sock,
 		       struct netlink_ext_ack *extack);
 int sluice_bind(const struct sluice_listener *l, struct socket *sock,
 		struct netlink_ext_ack *extack);
-
-/* udp.c */
-int sluice_udp_open(struct sluice_listener *l, struct netlink_ext_ack *extack);
-int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *extack);
-int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack);
-int sluice_udp_bind(struct sluice_listener *l, struct netlink_ext_ack *extack);
-void sluice_udp_detach(struct sluice_listener *l);
-void sluice_udp_let_go(struct sluice_listener *l);
-void sluice_udp_release(struct sluice_listener *l);
-
-/* udp_tx.c */
-struct sluice_routes *sluice_routes_create(void);
-void sluice_routes_flush(struct sluice_routes *r);
-struct sluice_together *sluice_together_create(void);
-int sluice_udp_reply(struct sluice_req *req, struct sluice_ring *ring, const void *data, u32 len,
-		     bool last);
-void sluice_udp_flush(struct sluice_ring *ring);
 
 /* tcp.c, conn.c, conn_rx.c, conn_tx.c: see tcp.h */
 int sluice_tcp_open(struct sluice_listener *l, struct nlattr **tb, struct netlink_ext_ack *extack);

@@ -111,7 +111,7 @@ static noinline void enter_all(struct took *all)
 	all->n = 0;
 }
 
-/* Messages of one segment that were served in one batch take the same: enter them at once. */
+/* Messages of one segment or buffer that were served in one batch take the same: enter them at once. */
 static noinline bool tally(struct took *all, const struct sluice_req *req, u64 age, u32 pickup,
 			   u32 service)
 {
@@ -136,7 +136,7 @@ static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 n
 	u64 age = now - req->arrival;
 	bool possible;
 
-	if (req->kind == SLUICE_REQ_KIND_TCP)
+	if (req->kind == SLUICE_REQ_KIND_TCP || req->shared)
 		possible = tally(all, req, age, pickup, service);
 	else
 		possible = enter(req->class, age, req->published, pickup, service, 1);

@@ -14,6 +14,7 @@
 #include <net/xfrm.h>
 
 #include "ingress.h"
+#include "udp.h"
 
 /*
  * An encapsulation type of its own: the stack only asks whether it is 0, or one of those it handles
@@ -79,6 +80,106 @@ static noinline bool take_scattered(struct sluice_listener *l, struct sluice_msg
 	return take(l, msg, skb);
 }
 
+/* Before a datagram of our own, for the headers of its reply. */
+#define OWN_HEAD (NET_SKB_PAD + LL_MAX_HEADER)
+
+/* Give each datagram of a buffer to the rules. Takes @from->skb. @buf: NULL, its bytes are in a row. */
+static void take_each(struct sluice_listener *l, struct sluice_msg *msg, struct sluice_arrival *from,
+		      u32 size, u8 *buf)
+{
+	struct sk_buff *skb = from->skb;
+	u32 left = msg->len, n = DIV_ROUND_UP(left, size);
+	struct sluice_hint hint;
+	bool hinted = false;
+
+	/* what it holds of the buffer, or alone if it has to wait */
+	from->truesize = max_t(u32, skb->truesize / n, SKB_TRUESIZE(OWN_HEAD + size));
+	/* each request has one; while some are left to be made, we have theirs */
+	refcount_add(n - 1, &skb->users);
+	from->now = sluice_now();
+	for (; left; left -= msg->len, from->off += msg->len) {
+		msg->len = min(left, size);
+		msg->avail = msg->len;
+		msg->data = skb->data + from->off;
+		if (unlikely(buf)) {
+			msg->avail = min_t(u32, msg->len, SLUICE_DEPTH_MAX);
+			msg->data = buf;
+			/* cannot fail: it is no shorter than it says */
+			skb_copy_bits(skb, from->off, buf, msg->avail);
+		}
+		from->len = msg->len;
+		if (unlikely(rcu_access_pointer(l->classifier)))
+			hinted = sluice_classifier_ask_message(l, msg, &hint);
+		/* nobody reads our own socket: nothing is left to it */
+		if (!sluice_ingress(l, msg, hinted ? &hint : NULL, from))
+			kfree_skb(skb);
+	}
+}
+
+static noinline void take_each_scattered(struct sluice_listener *l, struct sluice_msg *msg,
+					 struct sluice_arrival *from, u32 size)
+{
+	u8 buf[SLUICE_DEPTH_MAX];
+
+	take_each(l, msg, from, size, buf);
+}
+
+/*
+ * Datagrams of one flow in one buffer, all but the last of one length: each is a request that
+ * refers to the buffer. Takes @skb.
+ */
+static noinline void take_gathered(struct sluice_listener *l, struct sk_buff *skb)
+{
+	u32 size = skb_shinfo(skb)->gso_size;
+	struct sluice_arrival from = {
+		.off = SLUICE_UDP_HLEN,
+		.ifindex = device(skb),
+		.kind = SLUICE_REQ_KIND_UDP,
+		.shared = true,
+		.skb = skb,
+	};
+	struct sluice_msg msg;
+
+	/* without memory for that each is looked for in its pieces */
+	skb_linearize(skb);
+	describe(skb, &msg);
+	sluice_skb_detach(skb);
+	if (likely(!skb_is_nonlinear(skb)))
+		take_each(l, &msg, &from, size, NULL);
+	else
+		take_each_scattered(l, &msg, &from, size);
+}
+
+/**
+ * sluice_udp_unshare() - a request is going to wait: let it hold no more memory than it needs
+ * @req: refers to a buffer with others; nobody else sees it
+ *
+ * Without memory it goes on holding the buffer. Context: bottom halves disabled; the lock of a group
+ * or ring may be held.
+ */
+void sluice_udp_unshare(struct sluice_req *req)
+{
+	struct sk_buff *own, *from = req->skb;
+	u32 l3_len = skb_transport_header(from) - skb_network_header(from);
+
+	own = alloc_skb(OWN_HEAD + l3_len + SLUICE_UDP_HLEN + req->len, GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!own))
+		return;
+	skb_reserve(own, OWN_HEAD);
+	skb_reset_network_header(own);
+	skb_set_transport_header(own, l3_len);
+	skb_put_data(own, skb_network_header(from), l3_len + SLUICE_UDP_HLEN);
+	/* cannot fail: the length is the message's own */
+	skb_copy_bits(from, req->off, skb_put(own, req->len), req->len);
+	skb_pull(own, l3_len);
+	own->protocol = from->protocol;
+	own->pkt_type = from->pkt_type;
+	consume_skb(from);
+	req->skb = own;
+	req->off = SLUICE_UDP_HLEN;
+	req->shared = false;
+}
+
 /*
  * The socket's encapsulation hook: routing, firewall, socket lookup and checksum are done.
  * skb->data is the UDP header.
@@ -91,6 +192,13 @@ static int encap_rcv(struct sock *sk, struct sk_buff *skb)
 
 	if (unlikely(!l || !pskb_may_pull(skb, SLUICE_UDP_HLEN)))
 		return 1;
+	if (unlikely(skb_is_gso(skb)) && skb->len > SLUICE_UDP_HLEN) {
+		/* adopted, and on another port now than when it was: its owner asked for buffers */
+		if (!l->gro)
+			return 1;
+		take_gathered(l, skb);
+		return 0;
+	}
 	describe(skb, &msg);
 	if (unlikely(msg.avail < min_t(u32, msg.len, SLUICE_DEPTH_MAX)))
 		return take_scattered(l, &msg, skb) ? 0 : 1;
@@ -192,7 +300,7 @@ int sluice_udp_adopt(struct sluice_listener *l, int fd, struct netlink_ext_ack *
 	l->sk = sk;
 	l->adopted = true;
 	sluice_listener_read_address(l);
-	err = 0;
+	err = sluice_gro_conflict(l, extack);
 out:
 	sockfd_put(sock);
 	return err;
@@ -242,6 +350,10 @@ int sluice_udp_attach(struct sluice_listener *l, struct netlink_ext_ack *extack)
 		WRITE_ONCE(udp_sk(sk)->encap_rcv, encap_rcv);
 		WRITE_ONCE(udp_sk(sk)->encap_destroy, l->adopted ? encap_destroy : NULL);
 		WRITE_ONCE(udp_sk(sk)->encap_type, ENCAP_TYPE);
+		if (l->gro) {
+			udp_set_bit(GRO_ENABLED, sk);
+			udp_set_bit(ACCEPT_L4, sk);
+		}
 		/* the socket itself undoes this when it is destroyed */
 		udp_tunnel_encap_enable(sk);
 	}

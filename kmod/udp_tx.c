@@ -15,7 +15,7 @@
 
 #include "pool.h"
 #include "route.h"
-#include "sluice.h"
+#include "udp.h"
 
 static void read_peer(const struct sluice_req *r, struct sluice_peer *p)
 {
@@ -204,7 +204,7 @@ static __always_inline int out_make(struct sluice_listener *l, struct sluice_rou
 	o->dst = sluice_route_get(l, routes, p, &o->ref);
 	if (IS_ERR(o->dst))
 		return PTR_ERR(o->dst);
-	if (req && reusable(req->skb, len)) {
+	if (req && !req->shared && reusable(req->skb, len)) {
 		o->skb = reuse(req->skb);
 		req->skb = NULL;
 	} else {
@@ -250,6 +250,7 @@ struct sluice_together {
 	u8 at;	      /* of their peer; the other one is of the request that is looked at */
 	struct sluice_peer peer[2];
 	struct sluice_listener *listener;
+	const struct sk_buff *from; /* the first one's request is in, with others, and holds; or NULL */
 	struct out out;
 	struct sluice_req *req[SLUICE_TX_BATCH]; /* counted when they have left */
 };
@@ -328,13 +329,10 @@ static __always_inline bool together_room(struct sluice_together *t, u32 len)
 	return skb_tailroom(t->out.skb) >= len || together_grow(t, len);
 }
 
-/* Whether a reply of @len bytes to @p can leave with those that wait. */
-static __always_inline bool together_takes(const struct sluice_together *t,
-					   const struct sluice_listener *l,
-					   const struct sluice_peer *p, u32 len)
+/* Whether a reply of @len bytes can follow those that wait, if it is of their peer. */
+static __always_inline bool together_takes(const struct sluice_together *t, u32 len)
 {
-	return t->n && t->n < ARRAY_SIZE(t->req) && !t->full && t->listener == l &&
-	       sluice_peer_same(&t->peer[t->at], p) && len && len <= t->each;
+	return t->n && t->n < ARRAY_SIZE(t->req) && !t->full && len && len <= t->each;
 }
 
 /* Keep a reply until the section's next one shows whether they can leave together. */
@@ -342,21 +340,26 @@ static int together(struct sluice_together *t, struct sluice_req *req, struct sl
 		    const void *data, u32 len)
 {
 	struct sluice_listener *l = req->rule->listener;
-	struct sluice_peer *p = &t->peer[!t->at];
+	struct sluice_peer *mate = &t->peer[t->at], *p = &t->peer[!t->at];
 	int err;
 
-	read_peer(req, p);
-	if (together_takes(t, l, p, len) && together_room(t, len)) {
+	if (t->n && req->shared && req->skb == t->from)
+		p = mate;
+	else
+		read_peer(req, p);
+	if (together_takes(t, len) && t->listener == l &&
+	    (p == mate || sluice_peer_same(mate, p)) && together_room(t, len)) {
 		sluice_copy(skb_put(t->out.skb, len), data, len);
 		t->full = len < t->each;
 		t->req[t->n++] = req;
 		return -EINPROGRESS;
 	}
 	sluice_udp_flush(ring);
+	t->from = req->shared ? req->skb : NULL;
 	err = out_make(l, ring->routes, p, req, data, len, &t->out);
 	if (unlikely(err))
 		return err;
-	t->at = !t->at;
+	t->at = p - t->peer;
 	t->each = len;
 	t->full = false;
 	t->grown = false;

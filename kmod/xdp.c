@@ -14,6 +14,7 @@
 #include <uapi/linux/sluice_bpf.h>
 
 #include "ingress.h"
+#include "udp.h"
 #include "xdp.h"
 
 enum { FIT_BOTH = 1, FIT_WILDCARD, FIT_ADDRESS };

@@ -18,8 +18,10 @@ sluice-xdp)
 	sluice listener add bench xdp dev v0 udp 0.0.0.0:7000 default group echo
 	;;
 sluice*)
+	gro=
+	[ "$SERVER" != sluice-gro ] || gro=gro
 	sluice group add echo steer hash backlog 0
-	sluice listener add bench udp 0.0.0.0:7000 default group echo
+	sluice listener add bench udp 0.0.0.0:7000 $gro default group echo
 	;;
 send)
 	nft -f - <<-NFT

@@ -12,7 +12,7 @@ listener front udp 10.7.0.1:7000 default reject reject-reply "too busy" copy 0 {
 	rule 20 order 1 \\
 		length 1-64 group echo deadline 1s
 }
-listener six udp [::]:7006 v6only default drop
+listener six udp [::]:7006 v6only gro default drop
 rule six 5 src fd07::/64 group echo
 """
 
@@ -48,7 +48,7 @@ def basics():
 		"apply")
 	applies(CONF, "nothing to change\n", "apply again")
 	contains(sl("show").out, ["group echo steer rr", 'reject-reply "too busy"', "\trule 10 text 0 \"get \" group kv class get prio 0\n",
-				  "listener six udp [::]:7006 v6only default drop {\n"], "show")
+				  "listener six udp [::]:7006 v6only gro default drop {\n"], "show")
 	round_trip(CONF, "round trip")
 	applies(CONF.replace("length 1-64", "length 1-65").replace("backlog 64", "backlog 65"),
 		"change group echo\nchange rules front\n", "only what differs is changed")

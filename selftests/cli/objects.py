@@ -62,13 +62,13 @@ def groups():
 def listeners():
 	done_by("listener add l udp 10.7.0.1:7000 default group g reject-reply text:no\\x00go copy 2")
 	done_by("listener add six udp [fd07::1]:7000 dev s0 v6only default drop")
-	done_by("listener add any udp *:7001")
+	done_by("listener add any udp *:7001 gro")
 	l = only(slj("listener show"), name="l")
 	fields(l, {"transport": "udp", "framing": "datagram", "addr": "10.7.0.1", "port": 7000, "action": "group", "group": "g",
 		   "reject_data": "no\\x00go", "reject_copy": 2, "rules": 0}, "listener show -j has what was set")
 	fields(only(slj("listener show six"), name="six"),
 	       {"addr": "fd07::1", "port": 7000, "dev": "s0", "v6only": True, "action": "drop"}, "IPv6, device, v6only")
-	fields(only(slj("listener show"), name="any"), {"addr": "0.0.0.0", "port": 7001, "action": "reject"},
+	fields(only(slj("listener show"), name="any"), {"addr": "0.0.0.0", "port": 7001, "action": "reject", "gro": True},
 	       "* is any address; the default is reject")
 	contains(sl("listener show").out,
 		 ['listener l udp 10.7.0.1:7000 default group g reject-reply "no\\x00go" copy 2\n',

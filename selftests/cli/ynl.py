@@ -73,10 +73,10 @@ def objects():
 	does("listener-new", {"name": "l", "addr": bytes([10, 7, 0, 1]).hex(), "port": 7000, "action": "group", "group": "g",
 			      "reject-data": b"busy".hex()}, "listener-new")
 	does("listener-new", {"name": "six", "addr": socket.inet_pton(socket.AF_INET6, "fd07::1").hex(), "port": 7006,
-			      "v6only": True}, "listener-new over IPv6")
+			      "v6only": True, "gro": True}, "listener-new over IPv6")
 	got = {x["name"]: x for x in ynl("--dump", "listener-get")[1]}
-	equal((got["l"]["addr"], got["l"]["port"], got["l"]["action"], got["six"]["addr"], got["six"]["v6only"]),
-	      ("10.7.0.1", 7000, "group", "fd07::1", True), "listener-get as a dump, addresses as text")
+	equal((got["l"]["addr"], got["l"]["port"], got["l"]["action"], got["six"]["addr"], got["six"]["v6only"], got["six"]["gro"]),
+	      ("10.7.0.1", 7000, "group", "fd07::1", True, True), "listener-get as a dump, addresses as text")
 	does("rules-set", {"listener": "l", "rule": [
 		{"id": 1, "match": [{"kind": "text", "offset": 0, "word": [b"drop".hex()]}, {"kind": "length", "min": 4}],
 		 "action": "drop"},

@@ -97,6 +97,12 @@ static void fill_listener(struct nlmsghdr *nlh)
 	mnl_attr_put(nlh, SLUICE_A_LISTENER_REJECT_DATA, 4, "busy");
 }
 
+static void fill_listener_gro(struct nlmsghdr *nlh)
+{
+	fill_listener(nlh);
+	mnl_attr_put(nlh, SLUICE_A_LISTENER_GRO, 0, NULL);
+}
+
 static void fill_listener_set(struct nlmsghdr *nlh)
 {
 	mnl_attr_put_strz(nlh, SLUICE_A_LISTENER_NAME, "base");
@@ -175,6 +181,7 @@ static const struct command commands[] = {
 	{ "group set", SLUICE_CMD_GROUP_SET, 0, fill_group_set, NULL },
 	{ "group del", SLUICE_CMD_GROUP_DEL, 0, fill_fresh_group, &add_group },
 	{ "listener new", SLUICE_CMD_LISTENER_NEW, 0, fill_listener, &del_listener },
+	{ "listener new, gro", SLUICE_CMD_LISTENER_NEW, 0, fill_listener_gro, &del_listener },
 	{ "listener set", SLUICE_CMD_LISTENER_SET, 0, fill_listener_set, NULL },
 	{ "listener del", SLUICE_CMD_LISTENER_DEL, 0, fill_fresh_listener, &add_listener },
 	{ "rules set", SLUICE_CMD_RULES_SET, 0, fill_rules, NULL },
@@ -385,25 +392,44 @@ TEST_F(faults, each_allocation_of_a_rings_life)
 	EXPECT_TRUE(ledger_closed());
 }
 
+/* Ten requests in one buffer. */
+static int say_gathered(int fd)
+{
+	int size = 100;
+	char text[1000];
+
+	memset(text, 'x', sizeof(text));
+	setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
+	return send(fd, text, sizeof(text), 0) > 0 ? 10 : 0;
+}
+
 /* In softirq a fault cannot be numbered: one allocation of ten fails, of those that may not sleep. */
 TEST_F(faults, allocations_on_the_way_of_a_request)
 {
 	struct request q;
 	struct ring r;
-	int fd, i, sent = 0;
-	char buf[64];
+	int fd, whole, i, sent = 0;
+	char buf[128];
 
 	NEED_FAULTS();
-	ASSERT_EQ(ring_open(&r, "base"), 0);
+	/* one buffer's requests, and more than the ring has slots: some wait */
+	ASSERT_EQ(run("sluice listener add whole udp 127.0.0.1:7009 gro default group base"), 0);
+	ring_init(&r, "base", 2048, 4);
+	ASSERT_EQ(ring_setup(&r), 0);
+	ASSERT_EQ(ring_attach(&r), 0);
 	fd = client(AF_INET, RIG_PORT, 0);
+	whole = client(AF_INET, 7009, 0);
 	setting("failslab", "ignore-gfp-wait", "Y");
 	setting("failslab", "times", "-1");
 	setting("failslab", "probability", "10");
 	for (i = 0; i < 2000; i++) {
-		sent += say(fd, "request") > 0;
+		if (i % 4)
+			sent += say(fd, "request") > 0;
+		else
+			sent += say_gathered(whole);
 		while (ring_take(&r, &q))
 			ring_answer(&r, &q, q.hdr->len, 0);
-		while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		while (recv(i % 4 ? fd : whole, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 			;
 	}
 	setting("failslab", "probability", "0");

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Datagrams of every size and make, both ways: each one is a request, with its own bytes, and so is each reply. */
 #include <net/if.h>
-#include <netinet/udp.h>
 
 #include "rig.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 
 FIXTURE(datagrams)
 {
@@ -25,7 +17,7 @@ FIXTURE_SETUP(datagrams)
 	size_t i;
 
 	ASSERT_EQ(0, rig_up());
-	ASSERT_EQ(0, run("sluice group add g"));
+	ASSERT_EQ(0, run("sluice group add g target 1h"));
 	ASSERT_EQ(0, run("sluice listener add l udp '[::]:%d' default group g", RIG_PORT));
 	ring_init(&self->r, "g", 2048, 16);
 	self->r.su.classes[1].slot_size = 65536;
@@ -276,6 +268,290 @@ TEST_F(datagrams, the_firewall_is_in_front_of_a_listener)
 	EXPECT_EQ(0, outcome("received"));
 	ASSERT_EQ(0, run("nft delete table inet t"));
 	EXPECT_EQ(NULL, echo(self, self->c, 3));
+}
+
+/* How many datagrams sockets were given, a buffer of many counted once. */
+static long in_datagrams(const char *file, const char *format)
+{
+	char line[1024];
+	long n = -1;
+	FILE *f = fopen(file, "r");
+
+	while (f && n < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, format, &n);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+#define in_datagrams4() in_datagrams("/proc/net/snmp", "Udp: %ld")
+#define in_datagrams6() in_datagrams("/proc/net/snmp6", "Udp6InDatagrams %ld")
+
+/* COUNT datagrams of SIZE bytes, each of other bytes, in one buffer. */
+static void send_gathered(struct __test_metadata *_metadata, FIXTURE_DATA(datagrams) *self, int c, int count, int size)
+{
+	ASSERT_EQ(0, setsockopt(c, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)));
+	ASSERT_EQ(count * size, send(c, self->sent, count * size, 0));
+}
+
+#define GRO_PORT (RIG_PORT + 2)
+
+static void listen_gro(struct __test_metadata *_metadata, const char *options)
+{
+	ASSERT_EQ(0, run("sluice listener add gro udp '[::]:%d' gro %s", GRO_PORT, options));
+}
+
+TEST_F(datagrams, a_listener_with_gro_takes_a_buffer_of_them_whole)
+{
+	long before4, before6;
+	int c, c6;
+
+	listen_gro(_metadata, "default group g");
+	c = client(AF_INET, GRO_PORT, 0);
+	c6 = client(AF_INET6, GRO_PORT, 0);
+	before4 = in_datagrams4();
+	before6 = in_datagrams6();
+	segmented(_metadata, self, c);
+	/* the request's buffer, and eleven replies to the client */
+	EXPECT_EQ(before4 + 12, in_datagrams4());
+	segmented(_metadata, self, c6);
+	EXPECT_EQ(before6 + 12, in_datagrams6());
+	EXPECT_EQ(22, outcome("received"));
+	EXPECT_EQ(22, outcome("answered"));
+	/* and those that come alone */
+	EXPECT_EQ(NULL, echo(self, client(AF_INET, GRO_PORT, 0), 300));
+	/* without gro the stack cuts it up: the counter sees that */
+	before4 = in_datagrams4();
+	segmented(_metadata, self, self->c);
+	EXPECT_EQ(before4 + 22, in_datagrams4());
+}
+
+TEST_F(datagrams, gathered_ones_may_be_large_or_seen_by_others_too)
+{
+	int c, i, sniffer;
+
+	listen_gro(_metadata, "default group g");
+	c = client(AF_INET, GRO_PORT, 0);
+	send_gathered(_metadata, self, c, 14, 4000);
+	for (i = 0; i < 14; i++) {
+		ASSERT_TRUE(ring_wait(&self->r, &self->q));
+		ASSERT_EQ(4000U, self->q.hdr->len);
+		ASSERT_EQ(0, memcmp(self->q.data, self->sent + 4000 * i, 4000));
+		ASSERT_EQ(1, ring_answer(&self->r, &self->q, 10, 0));
+		ASSERT_EQ(10, hear(c, self->got, sizeof(self->got)));
+		ASSERT_EQ(0, memcmp(self->got, self->sent + 4000 * i, 10));
+	}
+	/* with a sniffer on the device each buffer is a clone, which is left to the stack to cut */
+	sniffer = socket(AF_PACKET, SOCK_RAW, htons(0x0003));
+	ASSERT_LE(0, sniffer);
+	segmented(_metadata, self, c);
+	close(sniffer);
+	EXPECT_EQ(25, outcome("answered"));
+}
+
+TEST_F(datagrams, gathered_ones_meet_the_rules_one_by_one)
+{
+	int c, i;
+
+	listen_gro(_metadata, "default group g reject-reply NO");
+	ASSERT_EQ(0, run("sluice rule add gro 1 text 0 a drop"));
+	ASSERT_EQ(0, run("sluice rule add gro 2 text 0 b reject"));
+	c = client(AF_INET, GRO_PORT, 0);
+	for (i = 0; i < 30; i++)
+		memset(self->sent + 50 * i, "abc"[i % 3], 50);
+	send_gathered(_metadata, self, c, 30, 50);
+	for (i = 0; i < 10; i++) {
+		EXPECT_TRUE(hears(c, "NO"));
+		ASSERT_TRUE(ring_wait(&self->r, &self->q));
+		ASSERT_EQ('c', self->q.data[0]);
+		ASSERT_EQ(1, ring_answer(&self->r, &self->q, 50, 0));
+	}
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(50, hear(c, self->got, sizeof(self->got)));
+	EXPECT_EQ(30, outcome("received"));
+	EXPECT_EQ(10, outcome("answered"));
+	EXPECT_EQ(10, outcome("dropped_rule"));
+	EXPECT_EQ(10, outcome("rejected_rule"));
+}
+
+TEST_F(datagrams, gathered_ones_wait_for_room_and_end_with_their_listener)
+{
+	int c, c6, i;
+
+	listen_gro(_metadata, "default group g");
+	c = client(AF_INET, GRO_PORT, 0);
+	c6 = client(AF_INET6, GRO_PORT, 0);
+	/* 16 slots for them, and 8 larger ones */
+	send_gathered(_metadata, self, c, 60, 100);
+	EXPECT_EQ(60, stat_sum("group", "in_flight"));
+	EXPECT_GE(24, stat_sum("ring", "in_flight"));
+	for (i = 0; i < 60; i++) {
+		ASSERT_TRUE(ring_wait(&self->r, &self->q));
+		ASSERT_EQ(100U, self->q.hdr->len);
+		ASSERT_EQ(0, memcmp(self->q.data, self->sent + 100 * i, 100));
+		ASSERT_EQ(1, ring_answer(&self->r, &self->q, 100, 0));
+		ASSERT_EQ(100, hear(c, self->got, sizeof(self->got)));
+		ASSERT_EQ(0, memcmp(self->got, self->sent + 100 * i, 100));
+	}
+	/* the same of IPv6; some published, some waiting, one of them answered, when the listener goes */
+	send_gathered(_metadata, self, c6, 60, 100);
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	ASSERT_EQ(1, ring_answer(&self->r, &self->q, 100, 0));
+	ASSERT_EQ(100, hear(c6, self->got, sizeof(self->got)));
+	ASSERT_EQ(0, run("sluice listener del gro"));
+	EXPECT_TRUE(ledger_closed());
+	EXPECT_EQ(0, stat_sum("group", "in_flight"));
+	EXPECT_EQ(61, stat_sum("group", "answered"));
+	EXPECT_EQ(59, stat_sum("group", "cancelled_listener"));
+}
+
+/* An ordinary socket of 127.0.0.2 that shares its port with a listener. */
+static int neighbour(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(GRO_PORT) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, "127.0.0.2", &sin.sin_addr);
+	return bind(fd, (struct sockaddr *)&sin, sizeof(sin)) ? -1 : fd;
+}
+
+TEST_F(datagrams, a_neighbour_of_a_listener_with_gro_gets_them_as_it_likes)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(GRO_PORT) };
+	int c = socket(AF_INET, SOCK_DGRAM, 0), fd = neighbour(), one = 1, i;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, run("sluice listener add gro udp 127.0.0.1:%d gro default group g", GRO_PORT));
+	inet_pton(AF_INET, "127.0.0.2", &to.sin_addr);
+	ASSERT_EQ(0, connect(c, (struct sockaddr *)&to, sizeof(to)));
+	send_gathered(_metadata, self, c, 10, 100);
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(100, hear(fd, self->got, sizeof(self->got)));
+		ASSERT_EQ(0, memcmp(self->got, self->sent + 100 * i, 100));
+	}
+	ASSERT_EQ(0, setsockopt(fd, SOL_UDP, UDP_GRO, &one, sizeof(one)));
+	send_gathered(_metadata, self, c, 10, 100);
+	EXPECT_EQ(1000, hear(fd, self->got, sizeof(self->got)));
+	EXPECT_EQ(0, outcome("received"));
+	/* adopted, it would have to let its owner read one by one what it passes */
+	EXPECT_TRUE(refused("sluice listener add adopted udp fd %d default group g", fcntl(fd, F_DUPFD, 100)));
+	ASSERT_EQ(0, run("sluice listener del gro"));
+	ASSERT_EQ(0, run("sluice listener add adopted udp fd %d default group g", fcntl(fd, F_DUPFD, 100)));
+	EXPECT_TRUE(refused("sluice listener add gro udp 127.0.0.1:%d gro default group g", GRO_PORT));
+	ASSERT_EQ(0, run("sluice listener del adopted"));
+	ASSERT_EQ(0, run("sluice listener add gro udp 127.0.0.1:%d gro default group g", GRO_PORT));
+	close(fd);
+}
+
+TEST_F(datagrams, gro_is_for_udp_listeners_with_an_address)
+{
+	EXPECT_TRUE(refused("sluice listener add t tcp 127.0.0.1:%d gro framing line default group g", GRO_PORT));
+	EXPECT_TRUE(refused("sluice listener add x xdp dev lo udp 127.0.0.1:%d gro default group g", GRO_PORT));
+	listen_gro(_metadata, "default group g");
+	EXPECT_EQ(0, run("sluice show | grep -q '^listener gro udp .* gro default group g'"));
+	EXPECT_TRUE(refused("sluice listener set gro default pass"));
+}
+
+/* Send @n requests of @each bytes one by one, and take them. */
+static void take_many(struct __test_metadata *_metadata, FIXTURE_DATA(datagrams) *self, const int *c, int n,
+		      struct request *q)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(100, send(c[i], self->sent + i, 100, 0));
+		ASSERT_TRUE(ring_wait(&self->r, &q[i]));
+	}
+}
+
+static void respond_each(FIXTURE_DATA(datagrams) *self, const struct request *q, const uint32_t *len, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		ring_respond(&self->r, (struct sluice_response){ .slot = q[i].slot, .data = q[i].slot, .len = len[i],
+								 .gen = q[i].hdr->gen });
+}
+
+TEST_F(datagrams, replies_of_one_batch_to_one_client_leave_together)
+{
+	static const uint32_t len[8] = { 100, 100, 100, 50, 100, 0, 0, 100 };
+	static const ssize_t heard[] = { 350, 100, 0, 0, 100 };
+	int on[2] = { self->c, self->c6 }, one = 1, family, i;
+	struct request q[8];
+
+	for (family = 0; family < 2; family++) {
+		int c[8] = { [0 ... 7] = on[family] };
+
+		take_many(_metadata, self, c, 8, q);
+		ASSERT_EQ(0, setsockopt(on[family], SOL_UDP, UDP_GRO, &one, sizeof(one)));
+		respond_each(self, q, len, 8);
+		ASSERT_EQ(8, ring_kick(&self->r));
+		for (i = 0; i < 5; i++)
+			EXPECT_EQ(heard[i], hear(on[family], self->got, sizeof(self->got)));
+		EXPECT_TRUE(silent(on[family]));
+	}
+	/* who does not ask for buffers gets them one by one */
+	one = 0;
+	ASSERT_EQ(0, setsockopt(self->c, SOL_UDP, UDP_GRO, &one, sizeof(one)));
+	{
+		int c[8] = { [0 ... 7] = self->c };
+
+		take_many(_metadata, self, c, 8, q);
+		respond_each(self, q, len, 8);
+		ASSERT_EQ(8, ring_kick(&self->r));
+	}
+	for (i = 0; i < 8; i++) {
+		EXPECT_EQ((ssize_t)len[i], hear(self->c, self->got, sizeof(self->got)));
+		EXPECT_EQ(0, memcmp(self->got, self->sent + i, len[i]));
+	}
+	EXPECT_EQ(24, outcome("answered"));
+}
+
+TEST_F(datagrams, replies_to_several_clients_or_of_several_listeners_do_not_mix)
+{
+	static const uint32_t len[8] = { 100, 100, 100, 100, 100, 100, 100, 100 };
+	int other = client(AF_INET, RIG_PORT, 0), second, i;
+	struct request q[8];
+
+	ASSERT_EQ(0, run("sluice listener add second udp '127.0.0.1:%d' default group g", GRO_PORT));
+	second = client(AF_INET, GRO_PORT, 0);
+	{
+		int c[8] = { self->c, other, other, self->c, second, second, self->c6, self->c };
+
+		take_many(_metadata, self, c, 8, q);
+		respond_each(self, q, len, 8);
+		ASSERT_EQ(8, ring_kick(&self->r));
+		for (i = 0; i < 8; i++) {
+			EXPECT_EQ(100, hear(c[i], self->got, sizeof(self->got)));
+			EXPECT_EQ(0, memcmp(self->got, self->sent + i, 100));
+		}
+	}
+	EXPECT_EQ(8, outcome("answered"));
+}
+
+TEST_F(datagrams, what_leaves_together_is_refused_together_and_counted_one_by_one)
+{
+	static const uint32_t len[8] = { 100, 100, 100, 100, 100, 100, 100, 100 };
+	int c[8] = { [0 ... 7] = self->c };
+	struct request q[8];
+
+	take_many(_metadata, self, c, 8, q);
+	ASSERT_EQ(0, run("nft 'add table inet t; add chain inet t out { type filter hook output priority 0; };"
+			 " add rule inet t out udp sport %d drop'", RIG_PORT));
+	respond_each(self, q, len, 8);
+	ASSERT_EQ(8, ring_kick(&self->r));
+	EXPECT_EQ(8, outcome("dropped_send"));
+	EXPECT_TRUE(silent(self->c));
+	ASSERT_EQ(0, run("nft delete table inet t"));
+	/* larger than a packet: each goes alone, in fragments */
+	ASSERT_EQ(0, run("ip link set lo mtu 1500"));
+	take_many(_metadata, self, c, 2, q);
+	respond_each(self, q, (uint32_t[]){ 2000, 2000 }, 2);
+	ASSERT_EQ(2, ring_kick(&self->r));
+	EXPECT_EQ(2000, hear(self->c, self->got, sizeof(self->got)));
+	EXPECT_EQ(2000, hear(self->c, self->got, sizeof(self->got)));
+	EXPECT_EQ(2, outcome("answered"));
 }
 
 TEST_HARNESS_MAIN

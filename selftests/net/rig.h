@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -38,6 +39,13 @@
 #define TEST_TIMEOUT_DEFAULT 300
 
 #define RIG_PORT 7000
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 /* Wait for a condition, for up to 20 s (of what a good run never needs). */
 #define until(cond)                                                       \

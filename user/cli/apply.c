@@ -178,7 +178,7 @@ static bool same_place(const struct listener *a, const struct listener *b)
 {
 	return a->addr.len == b->addr.len && !memcmp(a->addr.bytes, b->addr.bytes, a->addr.len) &&
 	       a->port == b->port && a->ifindex == b->ifindex && a->v6only == b->v6only && a->handed == b->handed &&
-	       a->xdp == b->xdp && listener_tcp_equal(a, b);
+	       a->xdp == b->xdp && a->gro == b->gro && listener_tcp_equal(a, b);
 }
 
 static bool same_bytes(const struct blob *a, const struct blob *b)

@@ -36,6 +36,17 @@ static int parse_v6only(struct cli *c, struct args *a, void *obj)
 	return 0;
 }
 
+static int parse_gro(struct cli *c, struct args *a, void *obj)
+{
+	struct listener *l = obj;
+
+	(void)c;
+	(void)a;
+	l->gro = true;
+	l->given |= GIVEN(SLUICE_A_LISTENER_GRO);
+	return 0;
+}
+
 static int parse_default(struct cli *c, struct args *a, void *obj)
 {
 	struct listener *l = obj;
@@ -114,6 +125,7 @@ static int parse_classifier(struct cli *c, struct args *a, void *obj)
 const struct keyword listener_options[] = {
 	{ "dev", "DEVICE", "take what arrives on this device only", parse_dev },
 	{ "v6only", NULL, "[::] takes no IPv4", parse_v6only },
+	{ "gro", NULL, "udp: take datagrams that arrive in one buffer as they come", parse_gro },
 	LISTENER_TCP_OPTIONS,
 	SET_OPTIONS
 };
@@ -202,6 +214,8 @@ static void print_options(FILE *f, const struct listener *l)
 		print_dev(f, l);
 	if (l->v6only)
 		fprintf(f, " v6only");
+	if (l->gro)
+		fprintf(f, " gro");
 	listener_tcp_print(f, l);
 	if (l->action == SLUICE_ACTION_GROUP)
 		fprintf(f, " default group %s", l->group);

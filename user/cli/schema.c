@@ -141,6 +141,7 @@ static const struct attr_desc listener_attrs[SLUICE_A_LISTENER_MAX + 1] = {
 	[SLUICE_A_LISTENER_FRAMER_ID] = A(listener, framer_id, "framer-id", T_U32, F_OUT),
 	[SLUICE_A_LISTENER_PAD] = A_PAD,
 	[SLUICE_A_LISTENER_HANDED] = A(listener, handed, "handed", T_FLAG, 0),
+	[SLUICE_A_LISTENER_GRO] = A(listener, gro, "gro", T_FLAG, 0),
 	[SLUICE_A_LISTENER_UNTRACKED] = A(listener, untracked, "untracked", T_U64, F_OUT),
 };
 SET(listener, SLUICE_A_LISTENER_MAX);

@@ -113,7 +113,7 @@ struct listener {
 	struct addr addr;
 	uint16_t port;
 	uint32_t ifindex, socket_fd, action;
-	bool v6only, adopted, closed, xdp, handed;
+	bool v6only, adopted, closed, xdp, handed, gro;
 	char group[NAME_LEN];
 	struct blob reject_data, xdp_passed;
 	uint32_t reject_copy, generation, rules, classifier_fd, classifier_id;

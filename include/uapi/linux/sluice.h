@@ -303,6 +303,8 @@ enum {
 	 * once, or a later outstanding one has the same; served all the same
 	 */
 	SLUICE_A_LISTENER_UNTRACKED,
+	/* flag, UDP with ADDR and PORT: take datagrams that arrive in one buffer (GRO) whole */
+	SLUICE_A_LISTENER_GRO,
 	__SLUICE_A_LISTENER_MAX
 };
 #define SLUICE_A_LISTENER_MAX (__SLUICE_A_LISTENER_MAX - 1)

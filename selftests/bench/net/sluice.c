@@ -121,6 +121,7 @@ int consume(unsigned long want)
 
 const struct server sluice_servers[] = {
 	{ "sluice", open_sluice, serve_sluice, false },
+	{ "sluice-gro", open_sluice, serve_sluice, false },
 	{ "sluice-xdp", open_sluice, serve_sluice, false },
 	{ "sluice-rings", open_rings, serve_many, false },
 	{ "sluice-groups", open_groups, serve_many, false },
