@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of frames, and of replies that leave together: pieces of a few pages that each CPU keeps
- * and cuts anew when all pieces of one have come back. Who lets go of a piece need not know: it is a
- * fragment of a page as of any other driver. Kernels that clear what they allocate would clear a
+ * and cuts anew when all pieces of one have come back. Who lets go of a piece need not know: it is
+ * a fragment of a page as of any other driver. Kernels that clear what they allocate would clear a
  * small frame's 768 bytes each time.
  */
 #include <linux/gfp.h>

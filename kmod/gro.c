@@ -20,6 +20,8 @@
 #if IS_ENABLED(CONFIG_NETFILTER)
 
 #define PORTS 65536
+/* datagrams of one buffer: what the stack's own gathering and UDP_SEGMENT make, for any kernel */
+#define GATHERED_MAX 128
 
 /*
  * Of one namespace; there while it has listeners that take buffers whole. Changed under
@@ -38,7 +40,10 @@ static bool is_udp(const struct sk_buff *skb, u8 family)
 	return ipv6_hdr(skb)->nexthdr == IPPROTO_UDP;
 }
 
-/* Others may look at a clone's bytes meanwhile: it is left as it is. Context: softirq. */
+/*
+ * Others may look at a clone's bytes meanwhile, and a virtual machine's device may say anything of
+ * a buffer: such are left to be cut up. Context: softirq.
+ */
 static unsigned int mark(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	const struct sluice_gro *gro = priv;
@@ -48,7 +53,8 @@ static unsigned int mark(void *priv, struct sk_buff *skb, const struct nf_hook_s
 	if (likely(!skb_is_gso(skb)))
 		return NF_ACCEPT;
 	if (!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4) || skb->encapsulation ||
-	    skb_cloned(skb) || !is_udp(skb, state->pf))
+	    skb_cloned(skb) || !is_udp(skb, state->pf) ||
+	    skb->len > GATHERED_MAX * skb_shinfo(skb)->gso_size)
 		return NF_ACCEPT;
 	uh = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(copy), &copy);
 	if (uh && test_bit(ntohs(uh->dest), gro->ports))

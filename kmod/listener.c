@@ -236,8 +236,8 @@ static int check_udp(struct nlattr **tb, struct netlink_ext_ack *extack)
 }
 
 /*
- * Of a buffer that holds many datagrams none can be left to an adopted socket's owner; a device's frames
- * come before anybody gathers them.
+ * Of a buffer that holds many datagrams none can be left to an adopted socket's owner; a device's
+ * frames come before anybody gathers them.
  */
 static int check_gro(struct nlattr **tb, struct netlink_ext_ack *extack)
 {

@@ -111,7 +111,7 @@ static noinline void enter_all(struct took *all)
 	all->n = 0;
 }
 
-/* Messages of one segment or buffer that were served in one batch take the same: enter them at once. */
+/* Messages of one segment or buffer, served in one batch, took the same: enter them at once. */
 static noinline bool tally(struct took *all, const struct sluice_req *req, u64 age, u32 pickup,
 			   u32 service)
 {

@@ -83,9 +83,9 @@ static noinline bool take_scattered(struct sluice_listener *l, struct sluice_msg
 /* Before a datagram of our own, for the headers of its reply. */
 #define OWN_HEAD (NET_SKB_PAD + LL_MAX_HEADER)
 
-/* Give each datagram of a buffer to the rules. Takes @from->skb. @buf: NULL, its bytes are in a row. */
-static void take_each(struct sluice_listener *l, struct sluice_msg *msg, struct sluice_arrival *from,
-		      u32 size, u8 *buf)
+/* Give each datagram of a buffer to the rules. Takes @from->skb. @buf: NULL if it is linear. */
+static void take_each(struct sluice_listener *l, struct sluice_msg *msg,
+		      struct sluice_arrival *from, u32 size, u8 *buf)
 {
 	struct sk_buff *skb = from->skb;
 	u32 left = msg->len, n = DIV_ROUND_UP(left, size);
@@ -154,8 +154,8 @@ static noinline void take_gathered(struct sluice_listener *l, struct sk_buff *sk
  * sluice_udp_unshare() - a request is going to wait: let it hold no more memory than it needs
  * @req: refers to a buffer with others; nobody else sees it
  *
- * Without memory it goes on holding the buffer. Context: bottom halves disabled; the lock of a group
- * or ring may be held.
+ * Without memory it goes on holding the buffer. Context: bottom halves disabled; the lock of a
+ * group or ring may be held.
  */
 void sluice_udp_unshare(struct sluice_req *req)
 {

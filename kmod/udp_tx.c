@@ -41,6 +41,24 @@ static void read_peer(const struct sluice_req *r, struct sluice_peer *p)
 	}
 }
 
+/*
+ * Whether the reply to @r goes to @p. Never if the request came to a group or to all: for its reply
+ * the route chooses an address of ours.
+ */
+static bool is_peer(const struct sluice_req *r, const struct sluice_peer *p)
+{
+	const struct sk_buff *req = r->skb;
+	const struct udphdr *uh = udp_hdr(req);
+
+	if (p->sport != uh->dest || p->dport != uh->source || p->ifindex != r->ifindex ||
+	    p->v6 != (req->protocol != htons(ETH_P_IP)))
+		return false;
+	if (p->v6)
+		return ipv6_addr_equal(&p->a6.saddr, &ipv6_hdr(req)->daddr) &&
+		       ipv6_addr_equal(&p->a6.daddr, &ipv6_hdr(req)->saddr);
+	return p->v4.saddr == ip_hdr(req)->daddr && p->v4.daddr == ip_hdr(req)->saddr;
+}
+
 /* The request's own skb can carry the reply if nobody else sees its bytes and they fit. */
 static bool reusable(const struct sk_buff *req, u32 len)
 {
@@ -220,7 +238,7 @@ static __always_inline int out_make(struct sluice_listener *l, struct sluice_rou
 
 /* Send it: @n datagrams, all but the last of @each bytes. Takes @o. Return: 0 or -errno. */
 static noinline int out_send(struct sluice_listener *l, const struct out *o,
-			    const struct sluice_peer *p, u32 n, u32 each)
+			     const struct sluice_peer *p, u32 n, u32 each)
 {
 	const struct sock *sk = READ_ONCE(l->sk);
 	int err;
@@ -247,10 +265,9 @@ struct sluice_together {
 	u32 each;     /* bytes of the first, and of all but the last */
 	bool full;    /* nothing may follow: the last one has fewer */
 	bool grown;   /* its skb is as large as it gets */
-	u8 at;	      /* of their peer; the other one is of the request that is looked at */
-	struct sluice_peer peer[2];
+	struct sluice_peer peer;
 	struct sluice_listener *listener;
-	const struct sk_buff *from; /* the first one's request is in, with others, and holds; or NULL */
+	const struct sk_buff *from; /* of the first request, shared with others; or NULL */
 	struct out out;
 	struct sluice_req *req[SLUICE_TX_BATCH]; /* counted when they have left */
 };
@@ -280,7 +297,7 @@ void sluice_udp_flush(struct sluice_ring *ring)
 		return;
 	n = t->n;
 	t->n = 0;
-	err = out_send(t->listener, &t->out, &t->peer[t->at], n, t->each);
+	err = out_send(t->listener, &t->out, &t->peer, n, t->each);
 	for (i = 0; i < n; i++) {
 		outcome = err || t->req[i]->cut ? SLUICE_OUTCOME_DROPPED_SEND :
 						  SLUICE_OUTCOME_ANSWERED;
@@ -289,7 +306,7 @@ void sluice_udp_flush(struct sluice_ring *ring)
 	}
 }
 
-/* Move what waits to where there is room for one more of @len bytes, and for those that may follow. */
+/* Move what waits to where there is room for another @len bytes, and for what may follow. */
 static noinline bool together_grow(struct sluice_together *t, u32 len)
 {
 	const struct net_device *dev = t->out.dst->dev;
@@ -300,7 +317,8 @@ static noinline bool together_grow(struct sluice_together *t, u32 len)
 	if (t->grown)
 		return false;
 	t->grown = true;
-	head = LL_RESERVED_SPACE(dev) + t->out.dst->header_len + l3_len(&t->peer[t->at]) + SLUICE_UDP_HLEN;
+	head = LL_RESERVED_SPACE(dev) + t->out.dst->header_len + l3_len(&t->peer) +
+	       SLUICE_UDP_HLEN;
 	size = SKB_DATA_ALIGN(head + SLUICE_TX_BATCH * t->each) + overhead;
 	size = min_t(u32, size, TOGETHER_MAX);
 	if (head + t->out.skb->len + len + overhead > size)
@@ -323,7 +341,7 @@ static noinline bool together_grow(struct sluice_together *t, u32 len)
 /* Whether its bytes have, or get, their place; what is fragmented, or wrapped up, goes alone. */
 static __always_inline bool together_room(struct sluice_together *t, u32 len)
 {
-	if (t->n == 1 && (dst_xfrm(t->out.dst) || l3_len(&t->peer[t->at]) + SLUICE_UDP_HLEN +
+	if (t->n == 1 && (dst_xfrm(t->out.dst) || l3_len(&t->peer) + SLUICE_UDP_HLEN +
 							   t->each > dst_mtu(t->out.dst)))
 		return false;
 	return skb_tailroom(t->out.skb) >= len || together_grow(t, len);
@@ -340,15 +358,11 @@ static int together(struct sluice_together *t, struct sluice_req *req, struct sl
 		    const void *data, u32 len)
 {
 	struct sluice_listener *l = req->rule->listener;
-	struct sluice_peer *mate = &t->peer[t->at], *p = &t->peer[!t->at];
 	int err;
 
-	if (t->n && req->shared && req->skb == t->from)
-		p = mate;
-	else
-		read_peer(req, p);
 	if (together_takes(t, len) && t->listener == l &&
-	    (p == mate || sluice_peer_same(mate, p)) && together_room(t, len)) {
+	    ((req->shared && req->skb == t->from) || is_peer(req, &t->peer)) &&
+	    together_room(t, len)) {
 		sluice_copy(skb_put(t->out.skb, len), data, len);
 		t->full = len < t->each;
 		t->req[t->n++] = req;
@@ -356,10 +370,10 @@ static int together(struct sluice_together *t, struct sluice_req *req, struct sl
 	}
 	sluice_udp_flush(ring);
 	t->from = req->shared ? req->skb : NULL;
-	err = out_make(l, ring->routes, p, req, data, len, &t->out);
+	read_peer(req, &t->peer);
+	err = out_make(l, ring->routes, &t->peer, req, data, len, &t->out);
 	if (unlikely(err))
 		return err;
-	t->at = p - t->peer;
 	t->each = len;
 	t->full = false;
 	t->grown = false;

@@ -94,6 +94,18 @@ static bool go_on(const struct soak *s)
 
 /* ---- traffic ---- */
 
+/* Up to 32 messages in one buffer. */
+static void burst_gathered(int fd, const struct sockaddr_in *to)
+{
+	int each = 8 + random_below(24), off = 0;
+	char text[1024];
+
+	memset(text, "mli"[random_below(3)], sizeof(text));
+	setsockopt(fd, SOL_UDP, UDP_SEGMENT, &each, sizeof(each));
+	sendto(fd, text, each * (1 + random_below(32)), MSG_DONTWAIT, (const struct sockaddr *)to, sizeof(*to));
+	setsockopt(fd, SOL_UDP, UDP_SEGMENT, &off, sizeof(off));
+}
+
 static void burst(int fd, const struct sockaddr_in *to)
 {
 	static const char *const texts[] = { "message", "load and some bytes more", "x", "id:0001 incr" };
@@ -105,6 +117,8 @@ static void burst(int fd, const struct sockaddr_in *to)
 
 		sendto(fd, text, strlen(text), MSG_DONTWAIT, (const struct sockaddr *)to, sizeof(*to));
 	}
+	if (random_below(2))
+		burst_gathered(fd, to);
 	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
 }
@@ -188,7 +202,8 @@ static void begin(void)
 	attempt("modprobe sluice");
 	for (i = 0; i < GROUPS; i++)
 		attempt("sluice group add g%d steer rr crash reissue no-consumer hold 1h; "
-			"sluice listener add u%d udp 0.0.0.0:%u default group g%d reject-reply text:no", i, i, UDP_PORT + i, i);
+			"sluice listener add u%d udp 0.0.0.0:%u %s default group g%d reject-reply text:no", i, i, UDP_PORT + i,
+			i % 2 ? "gro" : "", i);
 	attempt("sluice listener add t tcp 127.0.0.1:%u framing line default group g0 pipeline 8", TCP_PORT);
 }
 
@@ -214,8 +229,8 @@ static bool set_listeners(struct soak *s)
 	unsigned int i = random_below(3);
 
 	attempt("sluice listener del u%u; "
-		"sluice listener add u%u udp 0.0.0.0:%u default group g%u reject-reply text:no", i, i, UDP_PORT + i,
-		random_below(GROUPS));
+		"sluice listener add u%u udp 0.0.0.0:%u %s default group g%u reject-reply text:no", i, i, UDP_PORT + i,
+		random_below(2) ? "gro" : "", random_below(GROUPS));
 	attempt("sluice listener set u%u default group g%u", random_below(3), random_below(GROUPS));
 	if (random_below(2))
 		attempt("sluice listener del t; sluice listener add t tcp 127.0.0.1:%u framing line "
@@ -409,7 +424,7 @@ static void live(struct soak *s, int ready)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (rig_up())
 		_exit(1);
-	attempt("sluice group add g0 no-consumer hold 1h; sluice listener add u0 udp 0.0.0.0:%u default group g0; "
+	attempt("sluice group add g0 no-consumer hold 1h; sluice listener add u0 udp 0.0.0.0:%u gro default group g0; "
 		"sluice rule add u0 1 text 0 mess group g0 class c; "
 		"sluice listener add t tcp 127.0.0.1:%u framing line default group g0", UDP_PORT, TCP_PORT);
 	ring_init(&r, "g0", 256, 16);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Owns the servers over UDP sockets: recvmmsg and sendmmsg, epoll, SO_REUSEPORT, generic receive offload. */
+/* Owns the servers over UDP sockets: recvmmsg and sendmmsg, epoll, SO_REUSEPORT, UDP_SEGMENT, generic receive offload. */
 #include <errno.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "cost.h"
 
 #define SHARERS 4	/* sockets that share the port */
+#define SEGMENTS 32	/* of one buffer: below 64 KiB and the kernel's limit of 64 */
 
 static char in[BATCH][SIZE_MAX_MSG];
 static struct mmsghdr rx[BATCH];
@@ -59,6 +60,57 @@ static int echo_batch(int fd)
 static int serve_mmsg(void)
 {
 	return echo_batch(server);
+}
+
+/* May reply @i leave in one buffer with those from @first on? All but the last are of one length. */
+static bool follows(int first, int i)
+{
+	return peers[i].sin_addr.s_addr == peers[first].sin_addr.s_addr && peers[i].sin_port == peers[first].sin_port &&
+	       rx[i - 1].msg_len == rx[first].msg_len && rx[i].msg_len <= rx[first].msg_len && rx[i].msg_len;
+}
+
+/* Replies of one batch to one peer leave together: as many sends as there are peers in a row. */
+static int serve_segment(void)
+{
+	static char control[BATCH][CMSG_SPACE(sizeof(uint16_t))];
+	static struct mmsghdr tx[BATCH];
+	int i, first, n, out = 0, sent = 0;
+	struct cmsghdr *c;
+	uint16_t cut;
+
+	n = recvmmsg(server, rx, BATCH, MSG_DONTWAIT, NULL);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	for (i = 0; i < n; i++)
+		iov[i].iov_len = rx[i].msg_len;
+	for (first = 0; first < n; first = i, out++) {
+		for (i = first + 1; i < n && i - first < SEGMENTS && follows(first, i); i++)
+			;
+		tx[out].msg_hdr = (struct msghdr){ .msg_name = &peers[first], .msg_namelen = sizeof(peers[first]),
+						   .msg_iov = &iov[first], .msg_iovlen = i - first };
+		if (i - first == 1)
+			continue;
+		cut = rx[first].msg_len;
+		tx[out].msg_hdr.msg_control = control[out];
+		tx[out].msg_hdr.msg_controllen = sizeof(control[out]);
+		c = CMSG_FIRSTHDR(&tx[out].msg_hdr);
+		c->cmsg_level = SOL_UDP;
+		c->cmsg_type = UDP_SEGMENT;
+		c->cmsg_len = CMSG_LEN(sizeof(cut));
+		memcpy(CMSG_DATA(c), &cut, sizeof(cut));
+	}
+	while (sent < out) {
+		int k = sendmmsg(server, tx + sent, out - sent, 0);
+
+		if (k < 0)
+			return -errno;
+		sent += k;
+	}
+	for (i = 0; i < n; i++) {
+		iov[i].iov_len = sizeof(in[i]);
+		rx[i].msg_hdr.msg_namelen = sizeof(peers[i]);
+	}
+	return n;
 }
 
 static int serve_epoll(void)
@@ -160,6 +212,7 @@ static int serve_gro(void)
 
 const struct server sockets_servers[] = {
 	{ "recvmmsg", open_plain, serve_mmsg, false },
+	{ "segment", open_plain, serve_segment, false },
 	{ "epoll", open_plain, serve_epoll, false },
 	{ "reuseport", open_reuseport, serve_reuseport, false },
 	{ "udp-gro", open_gro, serve_gro, false },
