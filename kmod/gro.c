@@ -3,61 +3,106 @@
  * Gathered datagrams: those of one flow that the device, or their sender, put into one buffer.
  *
  * The stack cuts a buffer up in front of a socket that has an encapsulation hook, unless the buffer
- * is said to be a tunnel's. In namespaces with listeners that take them whole, the last netfilter
- * hook before the socket says so of those for their ports. On the rest of the way only that very
- * test looks at it; what is cut for another socket after all, since the port is its too, is cut as
- * what it is, for it is not marked as encapsulated.
+ * is said to be a tunnel's. In namespaces with listeners that take them whole, a netfilter hook
+ * behind all others says so of those that such a listener will get. It is not marked as
+ * encapsulated: if another socket gets it after all, it is cut as what it is.
  */
+#include <linux/hash.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <linux/udp.h>
+#include <net/ipv6.h>
 
 #include "udp.h"
 
 #if IS_ENABLED(CONFIG_NETFILTER)
 
-#define PORTS 65536
-/* datagrams of one buffer: what the stack's own gathering and UDP_SEGMENT make, for any kernel */
+/* datagrams of one buffer: what the stack's own gathering and UDP_SEGMENT make, on any kernel */
 #define GATHERED_MAX 128
+#define BUCKETS_BITS 6
 
 /*
  * Of one namespace; there while it has listeners that take buffers whole. Changed under
  * sluice_mutex; the hooks are gone, and a grace period too, before it is freed.
  */
 struct sluice_gro {
-	u32 users;
 	struct nf_hook_ops ops[2];
-	DECLARE_BITMAP(ports, PORTS);
+	u32 users;
+	struct hlist_head listeners[1 << BUCKETS_BITS]; /* by port; RCU */
 };
 
-static bool is_udp(const struct sk_buff *skb, u8 family)
+/* Is a datagram for @daddr, of 4 or 16 bytes, one for the listener's address? */
+static bool is_for(const struct sluice_listener *l, const void *daddr, u8 len)
 {
-	if (family == NFPROTO_IPV4)
-		return ip_hdr(skb)->protocol == IPPROTO_UDP;
-	return ipv6_hdr(skb)->nexthdr == IPPROTO_UDP;
+	const struct in6_addr *a6 = (const void *)l->addr;
+
+	if (l->addr_len == 4)
+		return len == 4 && (!*(const u32 *)l->addr || !memcmp(l->addr, daddr, 4));
+	if (len == 4)
+		return ipv6_addr_v4mapped(a6) ? !memcmp(l->addr + 12, daddr, 4) :
+						ipv6_addr_any(a6) && !l->v6only;
+	return ipv6_addr_any(a6) || !memcmp(l->addr, daddr, 16);
 }
 
-/*
- * Others may look at a clone's bytes meanwhile, and a virtual machine's device may say anything of
- * a buffer: such are left to be cut up. Context: softirq.
- */
-static unsigned int mark(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+/* A program that looks at each datagram is shown it with the skb that the stack cuts for it. */
+static bool wanted(const struct sluice_gro *gro, u16 port, const void *daddr, u8 len)
 {
-	const struct sluice_gro *gro = priv;
+	const struct sluice_listener *l;
+
+	hlist_for_each_entry_rcu(l, &gro->listeners[hash_32(port, BUCKETS_BITS)], gro_node)
+		if (l->port == port && is_for(l, daddr, len) &&
+		    !rcu_access_pointer(l->classifier))
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct sluice_gro *gro, const struct sk_buff *skb, u8 family)
+{
 	const struct udphdr *uh;
 	struct udphdr copy;
+	u16 port;
 
-	if (likely(!skb_is_gso(skb)))
-		return NF_ACCEPT;
-	if (!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4) || skb->encapsulation ||
-	    skb_cloned(skb) || !is_udp(skb, state->pf) ||
-	    skb->len > GATHERED_MAX * skb_shinfo(skb)->gso_size)
-		return NF_ACCEPT;
 	uh = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(copy), &copy);
-	if (uh && test_bit(ntohs(uh->dest), gro->ports))
+	if (!uh)
+		return false;
+	port = ntohs(uh->dest);
+	if (family == NFPROTO_IPV4)
+		return ip_hdr(skb)->protocol == IPPROTO_UDP &&
+		       wanted(gro, port, &ip_hdr(skb)->daddr, 4);
+	return ipv6_hdr(skb)->nexthdr == IPPROTO_UDP &&
+	       wanted(gro, port, &ipv6_hdr(skb)->daddr, 16);
+}
+
+/* May the datagrams of a buffer, of @len bytes with a UDP header, be taken one by one? */
+static bool whole(const struct sk_buff *skb, u32 len)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+
+	return (info->gso_type & (SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST)) == SKB_GSO_UDP_L4 &&
+	       !skb->encapsulation && len > SLUICE_UDP_HLEN &&
+	       len - SLUICE_UDP_HLEN <= GATHERED_MAX * info->gso_size;
+}
+
+/**
+ * sluice_gro_whole() - is this a buffer whose datagrams are requests?
+ * @skb: from the UDP header on; the stack may have shortened it since it was marked
+ *
+ * Else it is a tunnel's in truth, or of a virtual machine's device, which says of it what it likes.
+ * Context: softirq.
+ */
+bool sluice_gro_whole(const struct sk_buff *skb)
+{
+	return whole(skb, skb->len);
+}
+
+/* Others may look at a clone's bytes meanwhile: it is left to be cut up. Context: softirq. */
+static unsigned int mark(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (unlikely(skb_is_gso(skb)) && !skb_cloned(skb) &&
+	    whole(skb, skb->len - skb_transport_offset(skb)) && is_wanted(priv, skb, state->pf))
 		skb_shinfo(skb)->gso_type |= SKB_GSO_UDP_TUNNEL;
 	return NF_ACCEPT;
 }
@@ -94,7 +139,7 @@ int sluice_gro_conflict(const struct sluice_listener *l, struct netlink_ext_ack 
 
 static struct sluice_gro *gro_create(struct net *net)
 {
-	struct sluice_gro *gro = kvzalloc(sizeof(*gro), GFP_KERNEL_ACCOUNT);
+	struct sluice_gro *gro = kzalloc(sizeof(*gro), GFP_KERNEL_ACCOUNT);
 	int i, err;
 
 	if (!gro)
@@ -109,13 +154,15 @@ static struct sluice_gro *gro_create(struct net *net)
 	err = nf_register_net_hooks(net, gro->ops, ARRAY_SIZE(gro->ops));
 	if (!err)
 		return gro;
-	kvfree(gro);
+	/* one of them may have been there for a moment */
+	synchronize_rcu();
+	kfree(gro);
 	return ERR_PTR(err);
 }
 
 /**
- * sluice_gro_add() - have buffers for a listener's port left whole
- * @l: listener with a bound UDP socket; sluice_mutex is held
+ * sluice_gro_add() - have buffers for a listener left whole
+ * @l: listener, its address was read; sluice_mutex is held
  * @extack: why not
  *
  * Context: may sleep. Return: 0 or -errno.
@@ -137,13 +184,14 @@ int sluice_gro_add(struct sluice_listener *l, struct netlink_ext_ack *extack)
 		sn->gro = gro;
 	}
 	sn->gro->users++;
-	set_bit(l->port, sn->gro->ports);
+	hlist_add_head_rcu(&l->gro_node, &sn->gro->listeners[hash_32(l->port, BUCKETS_BITS)]);
 	return 0;
 }
 
 /**
  * sluice_gro_remove() - the reverse
- * @l: listener of which sluice_gro_add() succeeded; sluice_mutex is held
+ * @l: listener of which sluice_gro_add() succeeded; sluice_mutex is held; not to be freed before
+ *     a grace period has passed
  *
  * Context: may sleep.
  */
@@ -152,18 +200,22 @@ void sluice_gro_remove(struct sluice_listener *l)
 	struct sluice_gro *gro = l->sn->gro;
 
 	lockdep_assert_held(&sluice_mutex);
-	if (!port_shared(l, true))
-		clear_bit(l->port, gro->ports);
+	hlist_del_rcu(&l->gro_node);
 	if (--gro->users)
 		return;
 	l->sn->gro = NULL;
 	nf_unregister_net_hooks(l->sn->net, gro->ops, ARRAY_SIZE(gro->ops));
 	/* the hooks may still run on some CPU */
 	synchronize_rcu();
-	kvfree(gro);
+	kfree(gro);
 }
 
 #else
+
+bool sluice_gro_whole(const struct sk_buff *skb)
+{
+	return false;
+}
 
 int sluice_gro_conflict(const struct sluice_listener *l, struct netlink_ext_ack *extack)
 {

@@ -333,6 +333,13 @@ static void release_ingress(struct sluice_listener *l)
 	sluice_udp_release(l);
 }
 
+static void detach_udp(struct sluice_listener *l)
+{
+	if (l->gro)
+		sluice_gro_remove(l);
+	sluice_udp_detach(l);
+}
+
 /* Arm the socket or device, then let messages in. */
 static int arm_ingress(struct sluice_listener *l, struct netlink_ext_ack *extack)
 {
@@ -345,11 +352,13 @@ static int arm_ingress(struct sluice_listener *l, struct netlink_ext_ack *extack
 	err = sluice_udp_attach(l, extack);
 	if (err)
 		return err;
-	err = sluice_udp_bind(l, extack);
-	if (!err && l->gro)
-		err = sluice_gro_add(l, extack);
+	err = l->gro ? sluice_gro_add(l, extack) : 0;
+	if (!err)
+		err = sluice_udp_bind(l, extack);
+	else
+		l->gro = false;
 	if (err)
-		sluice_udp_detach(l);
+		detach_udp(l);
 	return err;
 }
 
@@ -409,13 +418,6 @@ static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *
 		return false;
 	sluice_req_finish(req, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
 	return true;
-}
-
-static void detach_udp(struct sluice_listener *l)
-{
-	if (l->gro)
-		sluice_gro_remove(l);
-	sluice_udp_detach(l);
 }
 
 /**

@@ -22,7 +22,8 @@ struct sluice_req *sluice_req_alloc(void)
 
 /**
  * sluice_req_keep() - make a request fit to outlive the section it was received in
- * @req: of sluice_req_alloc(); its datagram is its own, a frame is the driver's and is copied
+ * @req: of sluice_req_alloc(); it has its datagram, or a reference; a frame is the driver's and is
+ *       copied
  *
  * Context: section. Return: false without memory: the frame is still the driver's then.
  */

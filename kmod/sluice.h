@@ -161,7 +161,7 @@ struct sluice_class {
 
 /* What holds a request's bytes, and how its reply travels. */
 enum sluice_req_kind {
-	SLUICE_REQ_KIND_UDP, /* skb: the datagram, from the UDP header on */
+	SLUICE_REQ_KIND_UDP, /* skb: the datagram, or a buffer of them, from the UDP header on */
 	SLUICE_REQ_KIND_XDP, /* frame: of our own, from the Ethernet header on */
 	SLUICE_REQ_KIND_TCP, /* bytes: a copy of the message; the connection orders replies */
 };
@@ -300,6 +300,7 @@ struct sluice_listener {
 	struct mutex sk_mutex; /* both, once armed; adopted TCP sockets: tcp->file holds them */
 	bool adopted;
 	bool gro;    /* UDP: takes gathered datagrams whole */
+	struct hlist_node gro_node; /* sluice_gro->listeners */
 	bool handed; /* TCP: without a socket; takes connections that processes hand over */
 	struct sluice_xdp *xdp; /* takes frames, @sk asks for routes only; NULL: takes datagrams */
 	struct sluice_tcp *tcp; /* NULL: UDP */

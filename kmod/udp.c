@@ -89,8 +89,6 @@ static void take_each(struct sluice_listener *l, struct sluice_msg *msg,
 {
 	struct sk_buff *skb = from->skb;
 	u32 left = msg->len, n = DIV_ROUND_UP(left, size);
-	struct sluice_hint hint;
-	bool hinted = false;
 
 	/* what it holds of the buffer, or alone if it has to wait */
 	from->truesize = max_t(u32, skb->truesize / n, SKB_TRUESIZE(OWN_HEAD + size));
@@ -108,10 +106,8 @@ static void take_each(struct sluice_listener *l, struct sluice_msg *msg,
 			skb_copy_bits(skb, from->off, buf, msg->avail);
 		}
 		from->len = msg->len;
-		if (unlikely(rcu_access_pointer(l->classifier)))
-			hinted = sluice_classifier_ask_message(l, msg, &hint);
 		/* nobody reads our own socket: nothing is left to it */
-		if (!sluice_ingress(l, msg, hinted ? &hint : NULL, from))
+		if (!sluice_ingress(l, msg, NULL, from))
 			kfree_skb(skb);
 	}
 }
@@ -126,7 +122,7 @@ static noinline void take_each_scattered(struct sluice_listener *l, struct sluic
 
 /*
  * Datagrams of one flow in one buffer, all but the last of one length: each is a request that
- * refers to the buffer. Takes @skb.
+ * refers to the buffer. A classifier that came this very moment is not asked. Takes @skb.
  */
 static noinline void take_gathered(struct sluice_listener *l, struct sk_buff *skb)
 {
@@ -192,7 +188,7 @@ static int encap_rcv(struct sock *sk, struct sk_buff *skb)
 
 	if (unlikely(!l || !pskb_may_pull(skb, SLUICE_UDP_HLEN)))
 		return 1;
-	if (unlikely(skb_is_gso(skb)) && skb->len > SLUICE_UDP_HLEN) {
+	if (unlikely(skb_is_gso(skb)) && sluice_gro_whole(skb)) {
 		/* adopted, and on another port now than when it was: its owner asked for buffers */
 		if (!l->gro)
 			return 1;

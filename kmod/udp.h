@@ -16,6 +16,7 @@ void sluice_udp_release(struct sluice_listener *l);
 void sluice_udp_unshare(struct sluice_req *req);
 
 /* gro.c */
+bool sluice_gro_whole(const struct sk_buff *skb);
 int sluice_gro_conflict(const struct sluice_listener *l, struct netlink_ext_ack *extack);
 int sluice_gro_add(struct sluice_listener *l, struct netlink_ext_ack *extack);
 void sluice_gro_remove(struct sluice_listener *l);

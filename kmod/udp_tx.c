@@ -49,9 +49,10 @@ static bool is_peer(const struct sluice_req *r, const struct sluice_peer *p)
 {
 	const struct sk_buff *req = r->skb;
 	const struct udphdr *uh = udp_hdr(req);
+	bool v4 = req->protocol == htons(ETH_P_IP);
 
 	if (p->sport != uh->dest || p->dport != uh->source || p->ifindex != r->ifindex ||
-	    p->v6 != (req->protocol != htons(ETH_P_IP)))
+	    p->v6 == v4)
 		return false;
 	if (p->v6)
 		return ipv6_addr_equal(&p->a6.saddr, &ipv6_hdr(req)->daddr) &&
@@ -79,6 +80,7 @@ static struct sk_buff *reuse(struct sk_buff *skb)
 	skb->encapsulation = 0;
 	skb_shinfo(skb)->tx_flags = 0;
 	skb_shinfo(skb)->tskey = 0;
+	skb_gso_reset(skb);
 	return skb;
 }
 
@@ -343,6 +345,8 @@ static __always_inline bool together_room(struct sluice_together *t, u32 len)
 {
 	if (t->n == 1 && (dst_xfrm(t->out.dst) || l3_len(&t->peer) + SLUICE_UDP_HLEN +
 							   t->each > dst_mtu(t->out.dst)))
+		return false;
+	if (t->out.skb->len + len > TOGETHER_MAX)
 		return false;
 	return skb_tailroom(t->out.skb) >= len || together_grow(t, len);
 }

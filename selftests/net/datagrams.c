@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Datagrams of every size and make, both ways: each one is a request, with its own bytes, and so is each reply. */
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
+#include <netinet/ip.h>
 
 #include "rig.h"
 
@@ -450,6 +454,114 @@ TEST_F(datagrams, gro_is_for_udp_listeners_with_an_address)
 	listen_gro(_metadata, "default group g");
 	EXPECT_EQ(0, run("sluice show | grep -q '^listener gro udp .* gro default group g'"));
 	EXPECT_TRUE(refused("sluice listener set gro default pass"));
+}
+
+TEST_F(datagrams, a_classifier_is_shown_gathered_ones_each_with_its_own_bytes)
+{
+	long before = in_datagrams4();
+	int c, i, answered = 0;
+
+	listen_gro(_metadata, "default drop");
+	ASSERT_EQ(0, run("sluice rule add gro 10 text 0 nothing-is-like-this group g class small"));
+	ASSERT_EQ(0, run("sluice rule add gro 11 text 0 nothing-is-like-this-either group g class large"));
+	ASSERT_EQ(0, run("sluice listener set gro classifier ./classify.bpf.o"));
+	c = client(AF_INET, GRO_PORT, 0);
+	for (i = 0; i < 10; i++)
+		memset(self->sent + 50 * i, '1', 50);
+	send_gathered(_metadata, self, c, 10, 50);
+	/* cut up by the stack, so that each has its skb */
+	EXPECT_EQ(before + 10, in_datagrams4());
+	for (i = 0; i < 10; i++) {
+		ASSERT_TRUE(ring_wait(&self->r, &self->q));
+		EXPECT_EQ(50U, self->q.hdr->len);
+		answered += ring_answer(&self->r, &self->q, 50, 0);
+	}
+	EXPECT_EQ(10, answered);
+	EXPECT_EQ(10, outcome("answered"));
+	/* whole again without it */
+	ASSERT_EQ(0, run("sluice listener set gro classifier none default group g"));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(50, hear(c, self->got, sizeof(self->got)));
+	segmented(_metadata, self, c);
+	EXPECT_EQ(21, outcome("answered"));
+}
+
+TEST_F(datagrams, gro_of_one_address_leaves_the_others_alone)
+{
+	long before;
+	int c, c6;
+
+	ASSERT_EQ(0, run("sluice listener add four udp 127.0.0.1:%d gro default group g", GRO_PORT));
+	ASSERT_EQ(0, run("sluice listener add six udp '[::1]:%d' default group g", GRO_PORT));
+	c = client(AF_INET, GRO_PORT, 0);
+	c6 = client(AF_INET6, GRO_PORT, 0);
+	before = in_datagrams4();
+	segmented(_metadata, self, c);
+	EXPECT_EQ(before + 12, in_datagrams4());
+	before = in_datagrams6();
+	segmented(_metadata, self, c6);
+	EXPECT_EQ(before + 22, in_datagrams6());
+	ASSERT_EQ(0, run("sluice listener add six2 udp '[::1]:%d' gro default group g", GRO_PORT + 1));
+	c6 = client(AF_INET6, GRO_PORT + 1, 0);
+	before = in_datagrams6();
+	segmented(_metadata, self, c6);
+	EXPECT_EQ(before + 12, in_datagrams6());
+	EXPECT_EQ(33, outcome("answered"));
+}
+
+/* What a virtual machine's device may hand over: a frame that claims to be a buffer of datagrams. */
+struct claimed {
+	struct virtio_net_hdr vnet;
+	struct ethhdr eth;
+	struct iphdr ip;
+	struct udphdr udp;
+	char data[200];
+} __attribute__((packed));
+
+static uint16_t header_sum(const struct iphdr *ip)
+{
+	const uint16_t *at = (const uint16_t *)ip;
+	uint32_t sum = 0, i;
+
+	for (i = 0; i < sizeof(*ip) / 2; i++)
+		sum += at[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~(sum + (sum >> 16));
+}
+
+TEST_F(datagrams, a_buffer_that_is_none_is_a_datagram)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(5555), .sin_addr.s_addr = htonl(0x0a090001) };
+	struct claimed f = {
+		.vnet = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = 5 /* UDP_L4 */, .gso_size = 100,
+			  .hdr_len = sizeof(f.eth) + sizeof(f.ip) + sizeof(f.udp),
+			  .csum_start = sizeof(f.eth) + sizeof(f.ip), .csum_offset = 6 },
+		.eth = { .h_proto = htons(ETH_P_IP) },
+		.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP, .saddr = from.sin_addr.s_addr,
+			.daddr = from.sin_addr.s_addr,
+			.tot_len = htons(sizeof(f.ip) + sizeof(f.udp) + sizeof(f.data)) },
+		/* shorter than the packet: the stack takes what is behind it off */
+		.udp = { .source = from.sin_port, .dest = htons(GRO_PORT), .len = htons(sizeof(f.udp)) },
+	};
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = 1, .sll_protocol = htons(ETH_P_IP) };
+	int c = socket(AF_INET, SOCK_DGRAM, 0), raw = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
+
+	listen_gro(_metadata, "default group g");
+	ASSERT_EQ(0, run("ip addr add 10.9.0.1/24 dev lo && echo 1 >/proc/sys/net/ipv4/conf/lo/accept_local"));
+	ASSERT_EQ(0, bind(c, (struct sockaddr *)&from, sizeof(from)));
+	ASSERT_EQ(0, setsockopt(raw, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
+	f.ip.check = header_sum(&f.ip);
+	if (sendto(raw, &f, sizeof(f), 0, (struct sockaddr *)&to, sizeof(to)) < 0 && errno == EINVAL)
+		SKIP(return, "this kernel takes no buffers of datagrams from packet sockets: 6.12 does");
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	EXPECT_EQ(0U, self->q.hdr->len);
+	/* its reply is one datagram too, and has a sum */
+	memcpy(self->q.data, self->sent, 150);
+	EXPECT_EQ(1, ring_answer(&self->r, &self->q, 150, 0));
+	EXPECT_EQ(150, hear(c, self->got, sizeof(self->got)));
+	EXPECT_EQ(0, memcmp(self->got, self->sent, 150));
+	EXPECT_TRUE(silent(c));
+	EXPECT_EQ(1, outcome("answered"));
 }
 
 /* Send @n requests of @each bytes one by one, and take them. */
