@@ -641,10 +641,9 @@ void sluice_conn_reap(struct work_struct *work)
 	mutex_unlock(&sluice_mutex);
 }
 
-/* Connection of a request, as the slot header says; 0: none. */
-u64 sluice_req_conn(const struct sluice_req *req)
+u64 sluice_conn_id(const struct sluice_conn *c)
 {
-	return req->kind == SLUICE_REQ_KIND_TCP ? req->conn->id : 0;
+	return c->id;
 }
 
 /* Hash of a connection's addresses and ports. The socket lock is held. */

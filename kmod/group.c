@@ -24,13 +24,6 @@ struct sluice_group *sluice_group_find(struct sluice_net *sn, const char *name)
 	return NULL;
 }
 
-/* The current configuration, for holders of sluice_mutex and RCU readers. */
-const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g)
-{
-	return rcu_dereference_check(g->conf,
-				     lockdep_is_held(&sluice_mutex) || rcu_read_lock_bh_held());
-}
-
 static void u32_from(struct nlattr *a, u32 *to)
 {
 	if (a)

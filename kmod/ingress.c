@@ -49,7 +49,8 @@ static bool submit(const struct sluice_verdict_to *to, const struct sluice_msg *
 
 	req->hash = sluice_ingress_hash(g, msg, req, found);
 	sluice_req_grouped(req, class);
-	if (unlikely(req->borrowed || !sluice_req_keep(req))) {
+	if (unlikely(req->borrowed) ||
+	    (req->kind != SLUICE_REQ_KIND_UDP && unlikely(!sluice_req_keep(req)))) {
 		no_memory(g, req);
 		return true;
 	}

@@ -32,13 +32,6 @@ void sluice_req_received(struct sluice_req *req, struct sluice_listener *l)
 	trace_sluice_received(l, req);
 }
 
-/* Count a request as received by a class, and so by its group. Context: section. */
-void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class)
-{
-	req->class = class;
-	this_cpu_inc(class->cnt->received);
-}
-
 /*
  * Take back what was counted of a request that nobody has seen and that stays where it came from.
  * Context: the section that counted it.
@@ -72,6 +65,50 @@ void sluice_req_finish(struct sluice_req *req, struct sluice_ring *ring,
 		this_cpu_inc(req->class->cnt->outcome[outcome]);
 	if (ring)
 		this_cpu_inc(ring->cnt->outcome[outcome]);
+	trace_sluice_outcome(req, ring, outcome);
+}
+
+/**
+ * sluice_tally_end() - count what sluice_req_tally() has gathered
+ * @t: tally, empty afterwards
+ *
+ * Context: the section in which the requests ended.
+ */
+void sluice_tally_end(struct sluice_tally *t)
+{
+	if (!t->n)
+		return;
+	this_cpu_add(t->rule->listener->cnt->outcome[t->outcome], t->n);
+	this_cpu_add(t->rule->cnt->kind[outcome_kind[t->outcome]], t->n);
+	this_cpu_add(t->class->cnt->outcome[t->outcome], t->n);
+	this_cpu_add(t->ring->cnt->outcome[t->outcome], t->n);
+	t->n = 0;
+}
+
+/**
+ * sluice_req_tally() - sluice_req_finish() for requests that end in a row
+ * @t: tally; the section ends with sluice_tally_end()
+ * @req: request that a consumer has answered
+ * @ring: the consumer's
+ * @outcome: how it ended
+ *
+ * Context: as sluice_req_finish(); objects that @t refers to stay for the section.
+ */
+void sluice_req_tally(struct sluice_tally *t, struct sluice_req *req, struct sluice_ring *ring,
+		      enum sluice_outcome outcome)
+{
+	if (unlikely(req->tag)) {
+		sluice_req_finish(req, ring, outcome);
+		return;
+	}
+	if (unlikely(t->n && (t->rule != req->rule || t->class != req->class || t->ring != ring ||
+			      t->outcome != outcome)))
+		sluice_tally_end(t);
+	t->rule = req->rule;
+	t->class = req->class;
+	t->ring = ring;
+	t->outcome = outcome;
+	t->n++;
 	trace_sluice_outcome(req, ring, outcome);
 }
 

@@ -161,21 +161,7 @@ void sluice_req_flush(struct sluice_ring *ring)
 	sluice_xdp_flush();
 }
 
-/*
- * Make a request independent of device, route, connection tracking and security path, as it may
- * stay for long. Context: section.
- */
-void sluice_req_detach(struct sluice_req *req)
-{
-	struct sk_buff *skb = req->skb;
-
-	/* a shared one was made so at once, for all of them */
-	if (req->kind != SLUICE_REQ_KIND_UDP || req->shared)
-		return;
-	sluice_skb_detach(skb);
-}
-
-/* The same of a datagram, which nobody else sees. Context: section. */
+/* See sluice_req_detach(); nobody else sees @skb. Context: section. */
 void sluice_skb_detach(struct sk_buff *skb)
 {
 	skb_orphan(skb);

@@ -6,14 +6,6 @@
 #include "trace.h"
 
 /* Header of a slot; @slot is below total + reply_count. */
-struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot)
-{
-	u32 c = slot < ring->slots.total ? ring->slots.class_of[slot] : SLUICE_RING_CLASSES;
-
-	return ring->mem.base + ring->map.slots.offset + ring->map.slot_offset[c] +
-	       (u64)(slot - ring->map.slot_first[c]) * ring->map.slot_stride[c];
-}
-
 bool sluice_ring_has_room(const struct sluice_ring *ring)
 {
 	return READ_ONCE(ring->slots.used) < READ_ONCE(ring->slots.window) &&
@@ -121,7 +113,8 @@ static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req, 
 	hdr->service = 0;
 	/* cannot fail: the length is the message's own */
 	sluice_req_copy(req, hdr + 1, len);
-	memset((u8 *)(hdr + 1) + len, 0, ALIGN(len, 8) - len);
+	if (unlikely(len % 8))
+		memset((u8 *)(hdr + 1) + len, 0, ALIGN(len, 8) - len);
 	sluice_hist_add(req->class, SLUICE_STAGE_WAIT, wait, 1);
 	trace_sluice_published(req, ring, slot);
 	this_cpu_inc(ring->cnt->received);

@@ -147,6 +147,15 @@ struct sluice_rule_stats {
 	struct sluice_ledger ledger;
 };
 
+/* Requests of one section that ended alike, counted together. */
+struct sluice_tally {
+	u32 n;
+	enum sluice_outcome outcome;
+	struct sluice_rule_stats *rule;
+	struct sluice_class *class;
+	struct sluice_ring *ring;
+};
+
 struct sluice_class {
 	struct sluice_group *group;
 	struct sluice_counters __percpu *cnt;
@@ -521,19 +530,20 @@ int sluice_req_reply(struct sluice_req *req, struct sluice_ring *ring, const voi
 		     bool last);
 void sluice_req_flush(struct sluice_ring *ring);
 void sluice_req_unshare(struct sluice_req *req);
-u64 sluice_req_conn(const struct sluice_req *req);
+u64 sluice_conn_id(const struct sluice_conn *c);
 bool sluice_req_orphan(const struct sluice_req *req);
-void sluice_req_detach(struct sluice_req *req);
 void sluice_skb_detach(struct sk_buff *skb);
 u32 sluice_req_source(const struct sluice_req *req, u32 seed);
 void sluice_req_from(const struct sluice_req *req, struct sluice_from *from);
 
 /* ledger.c */
 void sluice_req_received(struct sluice_req *req, struct sluice_listener *l);
-void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class);
 void sluice_req_unreceived(struct sluice_req *req);
 void sluice_req_finish(struct sluice_req *req, struct sluice_ring *ring,
 		       enum sluice_outcome outcome);
+void sluice_req_tally(struct sluice_tally *t, struct sluice_req *req, struct sluice_ring *ring,
+		      enum sluice_outcome outcome);
+void sluice_tally_end(struct sluice_tally *t);
 void sluice_req_drop(struct sluice_req *req, struct sluice_ring *ring,
 		     enum sluice_outcome outcome);
 void sluice_req_reject(struct sluice_req *req, struct sluice_ring *ring,
@@ -629,7 +639,6 @@ struct sluice_class *sluice_group_class_get(struct sluice_group *g, const char *
 void sluice_group_drafts(struct sluice_net *sn, bool keep);
 int sluice_group_rings_add(struct sluice_group *g, struct sluice_ring *ring);
 void sluice_group_rings_remove(struct sluice_group *g, struct sluice_ring *ring);
-const struct sluice_group_conf *sluice_group_conf(const struct sluice_group *g);
 
 /* Whether a request that finds no room can stay in its stream, which is paused. */
 static inline bool sluice_req_can_stay(const struct sluice_req *req)
@@ -682,7 +691,6 @@ void sluice_watch_change(struct sluice_group *g, u64 before);
 void sluice_watch_start(struct sluice_ring *ring);
 
 /* ring.c, ring_detach.c */
-struct sluice_slot *sluice_ring_slot(const struct sluice_ring *ring, u32 slot);
 int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait, u64 now);
 void sluice_ring_pull(struct sluice_ring *ring);
 bool sluice_ring_has_room(const struct sluice_ring *ring);
@@ -711,7 +719,7 @@ int sluice_tx_start(struct sluice_ring *ring, int cpu);
 void sluice_tx_stop(struct sluice_ring *ring);
 int sluice_tx_run(struct sluice_ring *ring, unsigned int budget);
 int sluice_tx_kick(struct sluice_ring *ring);
-void sluice_tx_published(struct sluice_ring *ring);
+void __sluice_tx_published(struct sluice_ring *ring);
 
 /* bind.c */
 int sluice_bind_address(struct sluice_listener *l, struct nlattr **tb,
@@ -778,5 +786,7 @@ static inline u64 sluice_now(void)
 {
 	return ktime_get_ns();
 }
+
+#include "hot.h"
 
 #endif /* SLUICE_H */

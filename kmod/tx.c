@@ -176,10 +176,15 @@ static void measure(struct sluice_ring *ring, const struct sluice_answer *a, u32
 	}
 }
 
-static int send(struct sluice_ring *ring, const struct sluice_answer *a, bool last)
+/* @hdr: of the request's slot, where most replies are. */
+static int send(struct sluice_ring *ring, const struct sluice_answer *a,
+		const struct sluice_slot *hdr, bool last)
 {
-	return sluice_req_reply(a->req, ring, sluice_ring_slot(ring, a->resp.data) + 1, a->resp.len,
-				last);
+	const struct sluice_slot *from = hdr;
+
+	if (unlikely(a->resp.data != a->resp.slot))
+		from = sluice_ring_slot(ring, a->resp.data);
+	return sluice_req_reply(a->req, ring, from + 1, a->resp.len, last);
 }
 
 static enum sluice_outcome sent(const struct sluice_req *req, int err)
@@ -192,6 +197,7 @@ static enum sluice_outcome sent(const struct sluice_req *req, int err)
 /* End the request as its consumer says. Takes a->req. */
 static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now, struct took *all)
 {
+	const struct sluice_slot *hdr = sluice_ring_slot(ring, a->resp.slot);
 	struct sluice_req *req = a->req;
 	u16 flags = a->resp.flags;
 	int err;
@@ -201,11 +207,11 @@ static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now, s
 	} else if (flags & SLUICE_RESP_REJECT) {
 		sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
 	} else if (flags & SLUICE_RESP_NO_REPLY) {
-		stamps(sluice_ring_slot(ring, a->resp.slot), a, now, all);
+		stamps(hdr, a, now, all);
 		sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
 	} else {
-		stamps(sluice_ring_slot(ring, a->resp.slot), a, now, all);
-		err = send(ring, a, true);
+		stamps(hdr, a, now, all);
+		err = send(ring, a, hdr, true);
 		if (err == -EINPROGRESS)
 			return; /* sluice_req_flush() does the rest */
 		sluice_req_finish(req, ring, sent(req, err));
@@ -223,7 +229,8 @@ static void send_more(struct sluice_ring *ring, struct sluice_answer *a)
 	enum sluice_outcome why = SLUICE_OUTCOME_CANCELLED_LISTENER;
 	bool cancelled = false;
 
-	if (unlikely(send(ring, a, false)) && req->kind != SLUICE_REQ_KIND_TCP)
+	if (unlikely(send(ring, a, sluice_ring_slot(ring, a->resp.slot), false)) &&
+	    req->kind != SLUICE_REQ_KIND_TCP)
 		req->cut = true;
 	spin_lock(&ring->lock);
 	if (unlikely(sluice_req_orphan(req)))
@@ -399,13 +406,11 @@ static void sleep_until_published(struct sluice_ring *ring)
 	WRITE_ONCE(ring->tx_sleeping, false);
 }
 
-/* A request was published: after the full barrier W1. Context: section. */
-void sluice_tx_published(struct sluice_ring *ring)
+/* Wake the thread that sleeps until a request is published. Context: section. */
+void __sluice_tx_published(struct sluice_ring *ring)
 {
-	if (unlikely(READ_ONCE(ring->tx_sleeping))) {
-		WRITE_ONCE(ring->tx_sleeping, false);
-		wake_up_process(ring->task);
-	}
+	WRITE_ONCE(ring->tx_sleeping, false);
+	wake_up_process(ring->task);
 }
 
 static void nap(void)

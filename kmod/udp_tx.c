@@ -282,6 +282,11 @@ struct sluice_together *sluice_together_create(void)
 	return kzalloc(sizeof(struct sluice_together), GFP_KERNEL_ACCOUNT);
 }
 
+static enum sluice_outcome outcome_of(const struct sluice_req *req, int err)
+{
+	return unlikely(err || req->cut) ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED;
+}
+
 /**
  * sluice_udp_flush() - send what this section has answered so far, and count it
  * @ring: its tx_lock is held
@@ -291,7 +296,8 @@ struct sluice_together *sluice_together_create(void)
 void sluice_udp_flush(struct sluice_ring *ring)
 {
 	struct sluice_together *t = ring->together;
-	enum sluice_outcome outcome;
+	struct sluice_tally tally = {};
+	struct sluice_req *req;
 	u32 i, n;
 	int err;
 
@@ -300,12 +306,18 @@ void sluice_udp_flush(struct sluice_ring *ring)
 	n = t->n;
 	t->n = 0;
 	err = out_send(t->listener, &t->out, &t->peer, n, t->each);
-	for (i = 0; i < n; i++) {
-		outcome = err || t->req[i]->cut ? SLUICE_OUTCOME_DROPPED_SEND :
-						  SLUICE_OUTCOME_ANSWERED;
-		sluice_req_finish(t->req[i], ring, outcome);
-		sluice_req_free(t->req[i], !err);
+	if (n == 1) {
+		req = t->req[0];
+		sluice_req_finish(req, ring, outcome_of(req, err));
+		sluice_req_free(req, !err);
+		return;
 	}
+	for (i = 0; i < n; i++) {
+		req = t->req[i];
+		sluice_req_tally(&tally, req, ring, outcome_of(req, err));
+		sluice_req_free(req, !err);
+	}
+	sluice_tally_end(&tally);
 }
 
 /* Move what waits to where there is room for another @len bytes, and for what may follow. */

@@ -223,6 +223,7 @@ static int send_frames(struct net_device *dev, u32 n, struct xdp_frame **frames)
 void sluice_xdp_flush(void)
 {
 	struct batch *b = this_cpu_ptr(&batches);
+	struct sluice_tally tally = {};
 	u32 i, n = b->n, sent;
 	int err;
 
@@ -233,10 +234,11 @@ void sluice_xdp_flush(void)
 	for (i = 0; i < n; i++) {
 		err = i < sent ? 0 : queue_frame(b->dev, b->frame[i], b->len[i]);
 		err |= b->req[i]->cut;
-		sluice_req_finish(b->req[i], b->ring[i],
-				  err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
+		sluice_req_tally(&tally, b->req[i], b->ring[i],
+				 err ? SLUICE_OUTCOME_DROPPED_SEND : SLUICE_OUTCOME_ANSWERED);
 		sluice_req_free(b->req[i], !err);
 	}
+	sluice_tally_end(&tally);
 }
 
 /* Send one frame behind those of the batch. Takes it. Return: 0 or -errno. */

@@ -78,9 +78,6 @@ enum sluice_verdict {
 int sluice_slots_init(struct sluice_slots *s, const struct sluice_slots_conf *conf);
 void sluice_slots_fini(struct sluice_slots *s);
 u32 sluice_slots_reserve(struct sluice_slots *s, u32 len);
-void sluice_slots_free(struct sluice_slots *s, u32 slot);
-enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot, u16 gen, u32 data,
-				       u32 len);
 
 static inline void sluice_slots_publish(struct sluice_slots *s, u32 slot)
 {
@@ -101,6 +98,49 @@ static inline void sluice_slots_cancel(struct sluice_slots *s, u32 slot)
 static inline u32 sluice_slots_max(const struct sluice_slots *s)
 {
 	return s->class[s->nclasses - 1].size;
+}
+
+/*
+ * Put a slot that is not FREE back on its list; its generation moves on. The ring's lock is held.
+ */
+static inline void sluice_slots_free(struct sluice_slots *s, u32 slot)
+{
+	struct sluice_slots_class *k = &s->class[s->class_of[slot]];
+
+	s->state[slot] = SLUICE_SLOT_FREE;
+	s->gen[slot]++;
+	k->free[k->nfree++] = slot;
+	WRITE_ONCE(s->used, s->used - 1);
+}
+
+/**
+ * sluice_slots_check() - judge one response entry; nothing is changed
+ * @s: slots; the ring's lock is held
+ * @slot: request slot the consumer names; any value
+ * @gen: generation the consumer names; any value
+ * @data: slot that holds the reply; any value
+ * @len: bytes of the reply; any value
+ */
+static inline enum sluice_verdict sluice_slots_check(const struct sluice_slots *s, u32 slot,
+						     u16 gen, u32 data, u32 len)
+{
+	if (slot >= s->total || s->gen[slot] != gen)
+		return SLUICE_VERDICT_STALE;
+	if (s->state[slot] == SLUICE_SLOT_CANCELLED)
+		return SLUICE_VERDICT_CANCELLED;
+	if (s->state[slot] != SLUICE_SLOT_PUBLISHED)
+		return SLUICE_VERDICT_STALE;
+	if (data < s->total) {
+		if (s->state[data] != SLUICE_SLOT_PUBLISHED &&
+		    s->state[data] != SLUICE_SLOT_CANCELLED)
+			return SLUICE_VERDICT_BAD_DATA;
+		if (len > s->class[s->class_of[data]].size)
+			return SLUICE_VERDICT_BAD_DATA;
+		return SLUICE_VERDICT_OK;
+	}
+	if (data - s->total >= s->reply_count || len > s->reply_size)
+		return SLUICE_VERDICT_BAD_DATA;
+	return SLUICE_VERDICT_OK;
 }
 
 #endif /* SLUICE_CORE_SLOTS_H */
