@@ -3,8 +3,8 @@
  * Gathered datagrams: those of one flow that the device, or their sender, put into one buffer.
  *
  * The stack cuts a buffer up in front of a socket that has an encapsulation hook, unless the buffer
- * is said to be a tunnel's. In namespaces with listeners that take them whole, a netfilter hook
- * behind all others says so of those that such a listener will get. It is not marked as
+ * is said to be a tunnel's. In namespaces with listeners that take them whole, netfilter hooks at
+ * the last priority say so of those that such a listener will get. It is not marked as
  * encapsulated: if another socket gets it after all, it is cut as what it is.
  */
 #include <linux/hash.h>
@@ -41,22 +41,29 @@ static bool is_for(const struct sluice_listener *l, const void *daddr, u8 len)
 
 	if (l->addr_len == 4)
 		return len == 4 && (!*(const u32 *)l->addr || !memcmp(l->addr, daddr, 4));
+	if (len == 4 && ipv6_addr_v4mapped(a6))
+		return !a6->s6_addr32[3] || !memcmp(&a6->s6_addr32[3], daddr, 4);
 	if (len == 4)
-		return ipv6_addr_v4mapped(a6) ? !memcmp(l->addr + 12, daddr, 4) :
-						ipv6_addr_any(a6) && !l->v6only;
+		return ipv6_addr_any(a6) && !l->v6only;
 	return ipv6_addr_any(a6) || !memcmp(l->addr, daddr, 16);
 }
 
-/* A program that looks at each datagram is shown it with the skb that the stack cuts for it. */
+/*
+ * A program that looks at each datagram is shown it with the skb that the stack cuts for it. Which
+ * of several listeners, bound to devices, gets it, is left to the stack.
+ */
 static bool wanted(const struct sluice_gro *gro, u16 port, const void *daddr, u8 len)
 {
 	const struct sluice_listener *l;
+	bool found = false;
 
 	hlist_for_each_entry_rcu(l, &gro->listeners[hash_32(port, BUCKETS_BITS)], gro_node)
-		if (l->port == port && is_for(l, daddr, len) &&
-		    !rcu_access_pointer(l->classifier))
-			return true;
-	return false;
+		if (l->port == port && is_for(l, daddr, len)) {
+			if (rcu_access_pointer(l->classifier))
+				return false;
+			found = true;
+		}
+	return found;
 }
 
 static bool is_wanted(const struct sluice_gro *gro, const struct sk_buff *skb, u8 family)

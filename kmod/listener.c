@@ -333,6 +333,31 @@ static void release_ingress(struct sluice_listener *l)
 	sluice_udp_release(l);
 }
 
+static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *arg)
+{
+	if (req->rule->listener != arg)
+		return false;
+	sluice_req_finish(req, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
+	return true;
+}
+
+/*
+ * Cancel what is in flight of a listener that lets no message in any more; nobody refers to it
+ * afterwards, but for connections. sluice_mutex is held. Context: may sleep.
+ */
+static void end_requests(struct sluice_listener *l)
+{
+	struct sluice_group *g;
+
+	WRITE_ONCE(l->dead, true);
+	synchronize_rcu();
+	sluice_net_visit(l->sn, cancel_dead, l);
+	/* what waited behind them */
+	list_for_each_entry(g, &l->sn->groups, list)
+		sluice_backlog_run(g);
+	synchronize_rcu();
+}
+
 static void detach_udp(struct sluice_listener *l)
 {
 	if (l->gro)
@@ -353,12 +378,17 @@ static int arm_ingress(struct sluice_listener *l, struct netlink_ext_ack *extack
 	if (err)
 		return err;
 	err = l->gro ? sluice_gro_add(l, extack) : 0;
-	if (!err)
-		err = sluice_udp_bind(l, extack);
-	else
+	if (err) {
 		l->gro = false;
-	if (err)
+		sluice_udp_detach(l);
+		return err;
+	}
+	err = sluice_udp_bind(l, extack);
+	if (err) {
 		detach_udp(l);
+		/* a program may refuse a socket that was reachable for a moment */
+		end_requests(l);
+	}
 	return err;
 }
 
@@ -412,14 +442,6 @@ err_free:
 	return ERR_PTR(err);
 }
 
-static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *arg)
-{
-	if (req->rule->listener != arg)
-		return false;
-	sluice_req_finish(req, ring, SLUICE_OUTCOME_CANCELLED_LISTENER);
-	return true;
-}
-
 /**
  * sluice_listener_destroy() - take a listener out of the network, cancel its requests, free it
  * @l: listener; sluice_mutex is held
@@ -437,8 +459,6 @@ static bool cancel_dead(struct sluice_req *req, struct sluice_ring *ring, void *
  */
 void sluice_listener_destroy(struct sluice_listener *l)
 {
-	struct sluice_group *g;
-
 	lockdep_assert_held(&sluice_mutex);
 	list_del(&l->list);
 	if (l->tcp)
@@ -447,13 +467,7 @@ void sluice_listener_destroy(struct sluice_listener *l)
 		sluice_xdp_detach(l);
 	else
 		detach_udp(l);
-	WRITE_ONCE(l->dead, true);
-	synchronize_rcu();
-	sluice_net_visit(l->sn, cancel_dead, l);
-	/* what waited behind them */
-	list_for_each_entry(g, &l->sn->groups, list)
-		sluice_backlog_run(g);
-	synchronize_rcu();
+	end_requests(l);
 	if (l->tcp)
 		sluice_tcp_wait(l);
 	cancel_work_sync(&l->closed_work);

@@ -5,7 +5,6 @@
 #include "ids.h"
 #include "trace.h"
 
-/* Header of a slot; @slot is below total + reply_count. */
 bool sluice_ring_has_room(const struct sluice_ring *ring)
 {
 	return READ_ONCE(ring->slots.used) < READ_ONCE(ring->slots.window) &&

@@ -122,7 +122,8 @@ static noinline void take_each_scattered(struct sluice_listener *l, struct sluic
 
 /*
  * Datagrams of one flow in one buffer, all but the last of one length: each is a request that
- * refers to the buffer. A classifier that came this very moment is not asked. Takes @skb.
+ * refers to the buffer. A classifier is not asked: one that came this very moment, or whose
+ * listener was given what another address got (by TPROXY, or a program). Takes @skb.
  */
 static noinline void take_gathered(struct sluice_listener *l, struct sk_buff *skb)
 {
@@ -189,7 +190,7 @@ static int encap_rcv(struct sock *sk, struct sk_buff *skb)
 	if (unlikely(!l || !pskb_may_pull(skb, SLUICE_UDP_HLEN)))
 		return 1;
 	if (unlikely(skb_is_gso(skb)) && sluice_gro_whole(skb)) {
-		/* adopted, and on another port now than when it was: its owner asked for buffers */
+		/* adopted, and given what another address got: its owner asked for buffers */
 		if (!l->gro)
 			return 1;
 		take_gathered(l, skb);

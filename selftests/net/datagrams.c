@@ -486,6 +486,25 @@ TEST_F(datagrams, a_classifier_is_shown_gathered_ones_each_with_its_own_bytes)
 	EXPECT_EQ(21, outcome("answered"));
 }
 
+TEST_F(datagrams, a_classifier_of_one_device_is_asked_whoever_has_the_other)
+{
+	long before;
+	int c;
+
+	ASSERT_EQ(0, run("ip link add d0 type dummy && ip link set d0 up"));
+	ASSERT_EQ(0, run("sluice listener add one udp 0.0.0.0:%d dev lo gro default group g", GRO_PORT));
+	ASSERT_EQ(0, run("sluice listener add two udp 0.0.0.0:%d dev d0 gro default group g", GRO_PORT));
+	c = client(AF_INET, GRO_PORT, 0);
+	before = in_datagrams4();
+	segmented(_metadata, self, c);
+	EXPECT_EQ(before + 12, in_datagrams4());
+	ASSERT_EQ(0, run("sluice listener set one classifier ./classify.bpf.o"));
+	before = in_datagrams4();
+	segmented(_metadata, self, c);
+	EXPECT_EQ(before + 22, in_datagrams4());
+	EXPECT_EQ(22, outcome("answered"));
+}
+
 TEST_F(datagrams, gro_of_one_address_leaves_the_others_alone)
 {
 	long before;
