@@ -68,8 +68,8 @@
  * Lifetimes: who may hold what, and what ends it
  *
  * listener: its socket's user data, its XDP device's table, gro.c's list (all RCU), rule counters,
- *   requests through their rule. Removal: off the list; the socket or device lets go; dead = true; grace
- *   period (every section sees dead: no request of it enters a list or slot any more); a walk
+ *   requests through their rule. Removal: off the list; the socket or device lets go; dead = true;
+ *   grace period (every section sees dead: no request of it enters a list or slot any more); a walk
  *   cancels what lies there; grace period; free.
  * rule set: listener->rules (RCU). Swapped, then freed after a grace period.
  * rule counters: rules of the set, requests in flight. Removal: retired = true; grace period
