@@ -37,9 +37,18 @@ def counted(where, keep):
 					continue
 				of = lines.setdefault(name, {})
 				for line in source["lines"]:
-					entry = of.setdefault(line["line_number"], [0, line.get("function_name", "")])
+					entry = of.setdefault(line["line_number"], [0, line.get("function_name") or within(name, line["line_number"])])
 					entry[0] += line["count"]
 	return lines
+
+
+def within(name, number):
+	"""The function that a line is written in: of one that is always inline gcov does not say it."""
+	for line in reversed(open(os.path.join(TOP, name)).read().split("\n")[:number]):
+		found = re.match(r"[a-z].*?\b(\w+)\(", line)
+		if found:
+			return found.group(1)
+	return ""
 
 
 def percent(lines):

@@ -525,7 +525,12 @@ TEST_F(datagrams, gro_of_one_address_leaves_the_others_alone)
 	before = in_datagrams6();
 	segmented(_metadata, self, c6);
 	EXPECT_EQ(before + 12, in_datagrams6());
-	EXPECT_EQ(33, outcome("answered"));
+	ASSERT_EQ(0, run("sluice listener add mapped udp '[::ffff:127.0.0.1]:%d' gro default group g", GRO_PORT + 2));
+	c = client(AF_INET, GRO_PORT + 2, 0);
+	before = in_datagrams4();
+	segmented(_metadata, self, c);
+	EXPECT_EQ(before + 12, in_datagrams4());
+	EXPECT_EQ(44, outcome("answered"));
 }
 
 /* What a virtual machine's device may hand over: a frame that claims to be a buffer of datagrams. */
@@ -658,6 +663,29 @@ TEST_F(datagrams, replies_to_several_clients_or_of_several_listeners_do_not_mix)
 			EXPECT_EQ(0, memcmp(self->got, self->sent + i, 100));
 		}
 	}
+	EXPECT_EQ(8, outcome("answered"));
+}
+
+TEST_F(datagrams, replies_that_leave_together_are_counted_where_each_belongs)
+{
+	static const uint32_t len[8] = { 100, 100, 100, 100, 100, 100, 100, 100 };
+	int c[8] = { [0 ... 7] = self->c }, i;
+	struct request q[8];
+
+	ASSERT_EQ(0, run("sluice rule add l 1 text 0 a group g class one"));
+	ASSERT_EQ(0, run("sluice rule add l 2 text 0 b group g class two request-id 1/4"));
+	for (i = 0; i < 8; i++) {
+		char text[100] = { "aabbabaa"[i], i };
+
+		ASSERT_EQ(100, send(c[i], text, sizeof(text), 0));
+		ASSERT_TRUE(ring_wait(&self->r, &q[i]));
+	}
+	respond_each(self, q, len, 8);
+	ASSERT_EQ(8, ring_kick(&self->r));
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(100, hear(self->c, self->got, sizeof(self->got)));
+	EXPECT_EQ(0, run("sluice -j stats class | tr -d ' \n' | grep -q '\"name\":\"one\"[^}]*\"answered\":5'"));
+	EXPECT_EQ(0, run("sluice -j stats class | tr -d ' \n' | grep -q '\"name\":\"two\"[^}]*\"answered\":3'"));
 	EXPECT_EQ(8, outcome("answered"));
 }
 
