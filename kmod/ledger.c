@@ -88,7 +88,7 @@ void sluice_tally_end(struct sluice_tally *t)
 /**
  * sluice_req_tally() - sluice_req_finish() for requests that end in a row
  * @t: tally; the section ends with sluice_tally_end()
- * @req: request that a consumer has answered
+ * @req: request that a consumer has answered: its id is known no more
  * @ring: the consumer's
  * @outcome: how it ended
  *
@@ -97,10 +97,6 @@ void sluice_tally_end(struct sluice_tally *t)
 void sluice_req_tally(struct sluice_tally *t, struct sluice_req *req, struct sluice_ring *ring,
 		      enum sluice_outcome outcome)
 {
-	if (unlikely(req->tag)) {
-		sluice_req_finish(req, ring, outcome);
-		return;
-	}
 	if (unlikely(t->n && (t->rule != req->rule || t->class != req->class || t->ring != ring ||
 			      t->outcome != outcome)))
 		sluice_tally_end(t);

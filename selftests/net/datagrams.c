@@ -542,12 +542,13 @@ struct claimed {
 	char data[200];
 } __attribute__((packed));
 
-static uint16_t header_sum(const struct iphdr *ip)
+static uint16_t header_sum(struct iphdr ip)
 {
-	const uint16_t *at = (const uint16_t *)ip;
+	uint16_t at[sizeof(ip) / 2];
 	uint32_t sum = 0, i;
 
-	for (i = 0; i < sizeof(*ip) / 2; i++)
+	memcpy(at, &ip, sizeof(ip));
+	for (i = 0; i < sizeof(ip) / 2; i++)
 		sum += at[i];
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~(sum + (sum >> 16));
@@ -574,7 +575,7 @@ TEST_F(datagrams, a_buffer_that_is_none_is_a_datagram)
 	ASSERT_EQ(0, run("ip addr add 10.9.0.1/24 dev lo && echo 1 >/proc/sys/net/ipv4/conf/lo/accept_local"));
 	ASSERT_EQ(0, bind(c, (struct sockaddr *)&from, sizeof(from)));
 	ASSERT_EQ(0, setsockopt(raw, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)));
-	f.ip.check = header_sum(&f.ip);
+	f.ip.check = header_sum(f.ip);
 	if (sendto(raw, &f, sizeof(f), 0, (struct sockaddr *)&to, sizeof(to)) < 0 && errno == EINVAL)
 		SKIP(return, "this kernel takes no buffers of datagrams from packet sockets: 6.12 does");
 	ASSERT_TRUE(ring_wait(&self->r, &self->q));
