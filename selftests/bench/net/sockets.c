@@ -34,18 +34,13 @@ static void open_plain(void)
 		die("epoll", errno);
 }
 
-static int echo_batch(int fd)
+/* Send @out messages, and make all of @n that were received ready to be received into again. Return: @n, or -errno. */
+static int reply_batch(int fd, struct mmsghdr *tx, int out, int n)
 {
-	int i, n, sent = 0;
+	int i, k, sent = 0;
 
-	n = recvmmsg(fd, rx, BATCH, MSG_DONTWAIT, NULL);
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	for (i = 0; i < n; i++)
-		iov[i].iov_len = rx[i].msg_len;
-	while (sent < n) {
-		int k = sendmmsg(fd, rx + sent, n - sent, 0);
-
+	while (sent < out) {
+		k = sendmmsg(fd, tx + sent, out - sent, 0);
 		if (k < 0)
 			return -errno;
 		sent += k;
@@ -55,6 +50,18 @@ static int echo_batch(int fd)
 		rx[i].msg_hdr.msg_namelen = sizeof(peers[i]);
 	}
 	return n;
+}
+
+static int echo_batch(int fd)
+{
+	int i, n;
+
+	n = recvmmsg(fd, rx, BATCH, MSG_DONTWAIT, NULL);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	for (i = 0; i < n; i++)
+		iov[i].iov_len = rx[i].msg_len;
+	return reply_batch(fd, rx, n, n);
 }
 
 static int serve_mmsg(void)
@@ -74,7 +81,7 @@ static int serve_segment(void)
 {
 	static char control[BATCH][CMSG_SPACE(sizeof(uint16_t))];
 	static struct mmsghdr tx[BATCH];
-	int i, first, n, out = 0, sent = 0;
+	int i, first, n, out = 0;
 	struct cmsghdr *c;
 	uint16_t cut;
 
@@ -99,18 +106,7 @@ static int serve_segment(void)
 		c->cmsg_len = CMSG_LEN(sizeof(cut));
 		memcpy(CMSG_DATA(c), &cut, sizeof(cut));
 	}
-	while (sent < out) {
-		int k = sendmmsg(server, tx + sent, out - sent, 0);
-
-		if (k < 0)
-			return -errno;
-		sent += k;
-	}
-	for (i = 0; i < n; i++) {
-		iov[i].iov_len = sizeof(in[i]);
-		rx[i].msg_hdr.msg_namelen = sizeof(peers[i]);
-	}
-	return n;
+	return reply_batch(server, tx, out, n);
 }
 
 static int serve_epoll(void)
