@@ -314,6 +314,10 @@ static long ring_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		err = sluice_ring_drain(ring, true);
 		mutex_unlock(&sluice_mutex);
 		return err;
+	case SLUICE_IOC_WAIT:
+		return sluice_nap_wait(ring, arg);
+	case SLUICE_IOC_INTERRUPT:
+		return sluice_nap_interrupt(ring);
 	default:
 		return -ENOTTY;
 	}
@@ -420,6 +424,7 @@ static int ring_open(struct inode *inode, struct file *file)
 	spin_lock_init(&ring->state_lock);
 	mutex_init(&ring->tx_lock);
 	init_waitqueue_head(&ring->wq);
+	sluice_nap_init(&ring->nap);
 	INIT_WORK(&ring->broken_work, broken_work);
 	INIT_LIST_HEAD(&ring->member);
 	INIT_LIST_HEAD(&ring->all);
@@ -440,6 +445,8 @@ static int ring_release(struct inode *inode, struct file *file)
 	sluice_tx_stop(ring);
 	/* queued by a transmit context, of which there is none any more */
 	cancel_work_sync(&ring->broken_work);
+	/* started by a sleeping consumer, of which there is none without an open file */
+	sluice_nap_fini(&ring->nap);
 	if (ring->ready)
 		setup_undo(ring);
 	put_pid(ring->pid);

@@ -33,6 +33,7 @@
 #include "core/ring.h"
 #include "core/slots.h"
 #include "core/window.h"
+#include "nap.h"
 
 /*
  * Contexts
@@ -475,6 +476,7 @@ struct sluice_ring {
 	u32 woken;   /* last sleep ticket that was woken */
 	u64 wakeups;
 	wait_queue_head_t wq;
+	struct sluice_nap nap;
 
 	u32 held[SLUICE_CLASSES_MAX]; /* its requests by class; typed steering, group->lock */
 
@@ -719,6 +721,7 @@ int sluice_tx_start(struct sluice_ring *ring, int cpu);
 void sluice_tx_stop(struct sluice_ring *ring);
 int sluice_tx_run(struct sluice_ring *ring, unsigned int budget);
 int sluice_tx_kick(struct sluice_ring *ring);
+bool sluice_tx_wanted(const struct sluice_ring *ring);
 void __sluice_tx_published(struct sluice_ring *ring);
 
 /* bind.c */

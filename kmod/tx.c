@@ -533,6 +533,13 @@ static bool kicked_often(struct sluice_ring *ring, u64 now)
 	       now >= READ_ONCE(ring->crowded_until);
 }
 
+/* Whether there are responses that nobody takes without a kick: K2. */
+bool sluice_tx_wanted(const struct sluice_ring *ring)
+{
+	return responses_pending(ring) &&
+	       sluice_resp_state(ring->k_state) & SLUICE_STATE_NEED_KICK;
+}
+
 /**
  * sluice_tx_kick() - a consumer asks to have its responses sent now
  * @ring: ring of an open file

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /*
- * A ring belongs to one thread at a time: no call locks. Functions return 0 or a count, or a negative errno value;
+ * A ring belongs to one thread at a time: no call locks, and sluice_ring_interrupt() alone is for others. Functions return 0 or a count, or a negative errno value;
  * errno itself is not touched. sluice_strerror() gives the text that says what to do.
  *
  * The loop of a consumer:
@@ -21,7 +21,6 @@ extern "C" {
  *		n = sluice_ring_peek(ring, req, 64);
  *		for (i = 0; i < n; i++)
  *			sluice_respond(ring, &req[i], serve(req[i].data, req[i].len, req[i].room));
- *		sluice_ring_flush(ring);
  *	}
  */
 
@@ -130,7 +129,7 @@ struct sluice_ring_stats {
 	uint64_t responses;	/* response entries written */
 	uint64_t gap;		/* sum of the gaps seen */
 	uint64_t kicks;		/* kick system calls */
-	uint64_t sleeps;	/* poll system calls */
+	uint64_t sleeps;	/* sleeps in the kernel */
 };
 
 /*
@@ -147,11 +146,21 @@ void sluice_ring_close(struct sluice_ring *ring);
 
 /*
  * Flush, then wait until a request is there: spins for spin_us, then sleeps. Returns 1, or 0 after @timeout_ms (0: only look;
- * -1: no limit), -ESHUTDOWN when drained (all that was taken is answered and handed over) or detached, -EPROTO when the
+ * -1: no limit) or sluice_ring_interrupt(), -ESHUTDOWN when drained (all that was taken is answered and handed over) or detached, -EPROTO when the
  * ring is broken, -EINTR on a signal that came during the sleep. With -1, a ring that drains while the caller still owns
  * requests returns 0 at once: no request will come, answer those. A ring that never sleeps sees no signal: give it a timeout.
  */
 int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms);
+/*
+ * The same without spinning, in one system call, which also sends what was answered; 0 may come before its time, and with -1
+ * too. For a caller that spins by itself, or looks at something else after each sleep.
+ */
+int sluice_ring_nap(struct sluice_ring *ring, int timeout_ms);
+/*
+ * End the sluice_ring_wait() or sluice_ring_nap() of another thread, which returns 0; if none goes on, the next one. May be
+ * called by any thread until sluice_ring_close(). 0, or ioctl(2)'s errors.
+ */
+int sluice_ring_interrupt(struct sluice_ring *ring);
 /*
  * For an event loop of one's own: poll the fd for POLLIN, and POLLRDHUP to be told of a drain, between sluice_ring_sleep() and sluice_ring_wake(). The first flushes
  * and returns 0: sleep; 1: requests are there, do not; or -ESHUTDOWN and -EPROTO as sluice_ring_wait().

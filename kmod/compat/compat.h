@@ -9,6 +9,7 @@
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
@@ -74,6 +75,19 @@ static inline struct nlattr **sluice_dump_attrs(struct netlink_callback *cb)
 #define BTF_KFUNCS_START(name) BTF_SET8_START(name)
 #define BTF_KFUNCS_END(name)   BTF_SET8_END(name)
 #endif
+
+/* hrtimer_setup(): 908a1d775422 ("hrtimers: Introduce hrtimer_setup()"), 6.13 */
+static inline void sluice_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*function)(struct hrtimer *),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#endif
+}
 
 /* dev->xdp_features: d3d854fd6a1d ("netdev-genl: create a simple family for netdev stuff"), 6.3 */
 static inline bool sluice_xdp_can_xmit(const struct net_device *dev)

@@ -456,7 +456,7 @@ static void op_ring(struct input *in)
 	struct ring *r = &rings[b % RINGS];
 	struct pollfd p = { .fd = r->fd, .events = POLLIN | POLLOUT };
 
-	switch (b / RINGS % 12) {
+	switch (b / RINGS % 14) {
 	case 0:
 		ring_forget(r);
 		r->fd = open("/dev/sluice", O_RDWR | O_CLOEXEC);
@@ -486,6 +486,13 @@ static void op_ring(struct input *in)
 		break;
 	case 10:
 		poll(&p, 1, 0);
+		break;
+	case 11:
+		/* at most a millisecond: nobody comes to wake it */
+		ioctl(r->fd, SLUICE_IOC_WAIT, 1 + byte(in) * 4);
+		break;
+	case 12:
+		ioctl(r->fd, SLUICE_IOC_INTERRUPT);
 		break;
 	default:
 		if (b & 0x80)

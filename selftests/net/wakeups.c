@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* No wake-up is lost: one request at a time to a consumer that sleeps in between, in every way it can, very often. */
+#include <signal.h>
 #include <sluice/sluice.h>
 #include <sys/epoll.h>
 
@@ -7,6 +8,7 @@
 
 #define ROUNDS 600
 #define MANY   3000 /* requests, of which 4 are on their way at any time */
+#define NAP    (1U << 31)
 
 FIXTURE(wakeups)
 {
@@ -29,18 +31,22 @@ FIXTURE_TEARDOWN(wakeups)
 FIXTURE_VARIANT(wakeups)
 {
 	enum sluice_tx tx;
-	int how; /* 0: sluice_ring_wait(); else epoll, with these events */
+	uint32_t how; /* 0: sluice_ring_wait(); NAP: sluice_ring_nap(); else epoll, with these events */
 };
 
 FIXTURE_VARIANT_ADD(wakeups, wait_kick) { .tx = SLUICE_TX_KICK };
 FIXTURE_VARIANT_ADD(wakeups, wait_adaptive) { .tx = SLUICE_TX_ADAPTIVE };
 FIXTURE_VARIANT_ADD(wakeups, wait_thread) { .tx = SLUICE_TX_THREAD };
+FIXTURE_VARIANT_ADD(wakeups, nap_kick) { .tx = SLUICE_TX_KICK, .how = NAP };
+FIXTURE_VARIANT_ADD(wakeups, nap_adaptive) { .tx = SLUICE_TX_ADAPTIVE, .how = NAP };
+FIXTURE_VARIANT_ADD(wakeups, nap_thread) { .tx = SLUICE_TX_THREAD, .how = NAP };
 FIXTURE_VARIANT_ADD(wakeups, epoll_level) { .tx = SLUICE_TX_KICK, .how = EPOLLIN };
 FIXTURE_VARIANT_ADD(wakeups, epoll_edge) { .tx = SLUICE_TX_ADAPTIVE, .how = EPOLLIN | EPOLLET };
 FIXTURE_VARIANT_ADD(wakeups, epoll_edge_kick) { .tx = SLUICE_TX_KICK, .how = EPOLLIN | EPOLLET };
 
 struct consumer {
 	struct sluice_ring *ring;
+	uint32_t how;
 	int epoll;
 	int err;
 	int requests; /* it serves so many */
@@ -52,7 +58,9 @@ static int sleep_for_one(struct consumer *c)
 	struct epoll_event event;
 	int ret;
 
-	if (c->epoll < 0)
+	if (c->how == NAP)
+		return sluice_ring_nap(c->ring, -1);
+	if (!c->how)
 		return sluice_ring_wait(c->ring, -1);
 	ret = sluice_ring_sleep(c->ring);
 	if (ret)
@@ -82,16 +90,17 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* A ring for @c, and, if @how is not 0, an epoll that waits for these events. Return: 0 or -errno. */
+/* A ring for @c, and an epoll if @how has its events. Return: 0 or -errno. */
 static int attach(struct consumer *c, enum sluice_tx tx, uint32_t how)
 {
 	struct sluice_ring_config config = { .size = sizeof(config), .group = "g", .tx = tx, .spin_us = 1, .tx_idle_us = 50 };
 	struct epoll_event event = { .events = how };
 	int err = sluice_ring_open(&c->ring, &config);
 
+	c->how = how;
 	if (!err)
 		err = sluice_ring_attach(c->ring);
-	if (err || !how)
+	if (err || !how || how == NAP)
 		return err;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, sluice_ring_fd(c->ring), &event) ? -errno : 0;
@@ -170,7 +179,7 @@ TEST_F(wakeups, a_drain_ends_a_sleep)
 	struct consumer c = { .epoll = -1 };
 	pthread_t thread;
 
-	ASSERT_EQ(0, attach(&c, variant->tx, variant->how ? variant->how | EPOLLRDHUP : 0));
+	ASSERT_EQ(0, attach(&c, variant->tx, variant->how & ~NAP ? variant->how | EPOLLRDHUP : variant->how));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, sleep_once, &c));
 	usleep(200000);
 	EXPECT_EQ(0, __atomic_load_n(&c.err, __ATOMIC_ACQUIRE));
@@ -179,6 +188,162 @@ TEST_F(wakeups, a_drain_ends_a_sleep)
 	EXPECT_EQ(-ESHUTDOWN, c.err);
 	pthread_join(thread, NULL);
 	sluice_ring_close(c.ring);
+}
+
+/* ---- how a sleep in the ring ends ---- */
+
+FIXTURE(sleeper)
+{
+	struct consumer c;
+	int client;
+};
+
+FIXTURE_SETUP(sleeper)
+{
+	ASSERT_EQ(0, rig_up());
+	ASSERT_EQ(0, run("sluice group add g target 1h"));
+	ASSERT_EQ(0, run("sluice listener add l udp 0.0.0.0:%d default group g", RIG_PORT));
+	self->client = client(AF_INET, RIG_PORT, 0);
+	ASSERT_EQ(0, attach(&self->c, SLUICE_TX_KICK, NAP));
+}
+
+FIXTURE_TEARDOWN(sleeper)
+{
+	sluice_ring_close(self->c.ring);
+	EXPECT_TRUE(ledger_closed());
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static void *sleep_thrice(void *arg)
+{
+	struct consumer *c = arg;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		c->err = i % 2 ? sluice_ring_nap(c->ring, -1) : sluice_ring_wait(c->ring, -1);
+		__atomic_fetch_add(&c->requests, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+TEST_F(sleeper, answers_leave_with_the_call_that_sleeps)
+{
+	struct sluice_ring_stats stats;
+	struct sluice_request req;
+
+	ASSERT_EQ(3, say(self->client, "one"));
+	ASSERT_EQ(1, sluice_ring_wait(self->c.ring, 20000));
+	ASSERT_EQ(1, sluice_ring_peek(self->c.ring, &req, 1));
+	ASSERT_EQ(0, sluice_respond(self->c.ring, &req, req.len));
+	EXPECT_TRUE(silent(self->client));
+	EXPECT_EQ(0, sluice_ring_nap(self->c.ring, 1));
+	EXPECT_TRUE(hears(self->client, "one"));
+	sluice_ring_stats(self->c.ring, &stats);
+	EXPECT_EQ(1, stats.kicks);
+}
+
+TEST_F(sleeper, another_thread_ends_a_sleep_and_the_next_one)
+{
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sleep_thrice, &self->c));
+	for (i = 1; i <= 3; i++) {
+		/* asleep or on its way: it makes no difference */
+		usleep(i * 20000);
+		EXPECT_EQ(0, sluice_ring_interrupt(self->c.ring));
+		ASSERT_TRUE(until(__atomic_load_n(&self->c.requests, __ATOMIC_ACQUIRE) == i));
+		EXPECT_EQ(0, self->c.err);
+	}
+	pthread_join(thread, NULL);
+}
+
+/* The timer of a short sleep that a request ended goes off in a longer one, which sleeps on. */
+TEST_F(sleeper, a_sleep_does_not_end_before_its_time)
+{
+	struct sluice_request req;
+	uint64_t start;
+
+	ASSERT_EQ(3, say(self->client, "one"));
+	ASSERT_EQ(1, sluice_ring_wait(self->c.ring, 50));
+	ASSERT_EQ(1, sluice_ring_peek(self->c.ring, &req, 1));
+	ASSERT_EQ(0, sluice_respond(self->c.ring, &req, req.len));
+	sluice_ring_nap(self->c.ring, 30);
+	start = now_ms();
+	EXPECT_EQ(0, sluice_ring_wait(self->c.ring, 20));
+	EXPECT_GE(now_ms(), start + 19);
+	start = now_ms();
+	EXPECT_EQ(0, sluice_ring_wait(self->c.ring, 200));
+	EXPECT_GE(now_ms(), start + 199);
+}
+
+static void nothing(int signal)
+{
+}
+
+TEST_F(sleeper, a_signal_with_a_handler_ends_a_sleep)
+{
+	struct sigaction sa = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct consumer *c = &self->c;
+	pthread_t thread;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sleep_thrice, c));
+	while (__atomic_load_n(&c->requests, __ATOMIC_ACQUIRE) < 1) {
+		usleep(10000);
+		pthread_kill(thread, SIGUSR1);
+	}
+	EXPECT_EQ(-EINTR, c->err);
+	while (__atomic_load_n(&c->requests, __ATOMIC_ACQUIRE) < 3) {
+		usleep(10000);
+		sluice_ring_interrupt(c->ring);
+	}
+	pthread_join(thread, NULL);
+}
+
+/* With requests in its hands a consumer hears once that its ring drains, and can sleep on. */
+TEST_F(sleeper, a_drain_is_told_once)
+{
+	struct sluice_request req;
+	int i, ended = 0;
+
+	ASSERT_EQ(3, say(self->client, "one"));
+	ASSERT_EQ(1, sluice_ring_wait(self->c.ring, 20000));
+	ASSERT_EQ(1, sluice_ring_peek(self->c.ring, &req, 1));
+	ASSERT_EQ(0, run("sluice ring set %u drain on", sluice_ring_id(self->c.ring)));
+	for (i = 0; i < 10; i++)
+		ended += ioctl(sluice_ring_fd(self->c.ring), SLUICE_IOC_WAIT, 1000) == SLUICE_WAIT_READY;
+	EXPECT_EQ(1, ended);
+	EXPECT_EQ(0, sluice_ring_wait(self->c.ring, -1));
+	ASSERT_EQ(0, sluice_respond(self->c.ring, &req, req.len));
+	EXPECT_EQ(-ESHUTDOWN, sluice_ring_nap(self->c.ring, -1));
+	EXPECT_TRUE(hears(self->client, "one"));
+}
+
+TEST_F(sleeper, what_cannot_be_slept_on_is_refused)
+{
+	struct ring r;
+	int fd = open("/dev/sluice", O_RDWR | O_CLOEXEC);
+
+	EXPECT_EQ(-1, ioctl(fd, SLUICE_IOC_WAIT, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(fd, SLUICE_IOC_INTERRUPT));
+	EXPECT_EQ(EINVAL, errno);
+	close(fd);
+	ASSERT_EQ(0, ring_open(&r, "g"));
+	/* a tail that cannot be breaks the ring, in the call that would sleep */
+	__atomic_store_n(r.resp_tail, 1U << 30, __ATOMIC_RELEASE);
+	EXPECT_EQ(-1, ioctl(r.fd, SLUICE_IOC_WAIT, 0));
+	EXPECT_EQ(EPROTO, errno);
+	EXPECT_EQ(-1, ioctl(r.fd, SLUICE_IOC_WAIT, 0));
+	ring_close(&r);
 }
 
 TEST_HARNESS_MAIN

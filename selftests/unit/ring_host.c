@@ -25,6 +25,8 @@ struct ring_host {
 	u64 conn;
 	u32 cheap_kicks;
 	u32 dear_kicks;
+	u32 naps;
+	int nap_ends;
 };
 
 uint32_t ring_host_responses;
@@ -104,10 +106,18 @@ static int host_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
 	struct ring_host *h = ctx;
 
-	if (request != SLUICE_IOC_KICK)
-		return request == SLUICE_IOC_SETUP ? setup(ctx, arg) : 0;
-	h->dear_kicks++;
-	return 1;
+	switch (request) {
+	case SLUICE_IOC_SETUP:
+		return setup(ctx, arg);
+	case SLUICE_IOC_KICK:
+		h->dear_kicks++;
+		return 1;
+	case SLUICE_IOC_WAIT:
+		h->naps++;
+		return h->nap_ends;
+	default:
+		return 0;
+	}
 }
 
 /* It does nothing, as where a filter of system calls is in its way. */
@@ -140,11 +150,6 @@ static void host_unmap(void *ctx, void *addr, size_t len)
 {
 }
 
-static int host_poll(void *ctx, int fd, short events, int timeout_ms)
-{
-	return 0;
-}
-
 static void host_close(void *ctx, int fd)
 {
 }
@@ -159,7 +164,7 @@ static uint64_t host_now(void *ctx)
 
 static const struct sluice_io io = {
 	.open = host_open, .ioctl = host_ioctl, .kick = host_kick, .map = host_map, .unmap = host_unmap,
-	.poll = host_poll, .close = host_close, .now = host_now,
+	.close = host_close, .now = host_now,
 };
 
 /* ---- what tests call ---- */
@@ -265,6 +270,16 @@ uint8_t *ring_host_memory(struct ring_host *h, uint32_t region, size_t *len)
 uint32_t ring_host_kicks(const struct ring_host *h, bool cheap)
 {
 	return cheap ? h->cheap_kicks : h->dear_kicks;
+}
+
+u32 ring_host_naps(const struct ring_host *h)
+{
+	return h->naps;
+}
+
+void ring_host_nap_ends(struct ring_host *h, int result)
+{
+	h->nap_ends = result;
 }
 
 void ring_host_detach(struct ring_host *h)

@@ -384,6 +384,73 @@ TEST(flush__a_kick_that_came_to_nothing_is_made_another_way)
 	stop();
 }
 
+TEST(nap__hands_answers_over_in_the_same_call)
+{
+	struct sluice_ring_stats stats;
+
+	start();
+	take(1);
+	*kernel_word(68) |= SLUICE_STATE_NEED_KICK;
+	ring_host_nap_ends(host, SLUICE_WAIT_TIME);
+	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
+	EXPECT_EQ(sluice_ring_nap(ring, 10), 0);
+	EXPECT_EQ(ring_host_naps(host), 1);
+	EXPECT(ring_host_take(host, &got));
+	sluice_ring_flush(ring);
+	EXPECT_EQ(ring_host_kicks(host, true) + ring_host_kicks(host, false), 0);
+	sluice_ring_stats(ring, &stats);
+	EXPECT_EQ(stats.kicks, 1);
+	EXPECT_EQ(stats.sleeps, 1);
+	stop();
+}
+
+TEST(nap__kicks_and_does_not_sleep_if_something_is_there)
+{
+	start();
+	take(1);
+	*kernel_word(68) |= SLUICE_STATE_NEED_KICK;
+	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
+	publish("more");
+	EXPECT_EQ(sluice_ring_nap(ring, -1), 1);
+	EXPECT_EQ(ring_host_naps(host), 0);
+	EXPECT_GE(ring_host_kicks(host, true), 1);
+	stop();
+}
+
+TEST(nap__answers_that_a_signal_kept_back_are_kicked_later)
+{
+	start();
+	take(1);
+	*kernel_word(68) |= SLUICE_STATE_NEED_KICK;
+	ring_host_nap_ends(host, -EINTR);
+	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
+	EXPECT_EQ(sluice_ring_nap(ring, -1), -EINTR);
+	EXPECT_EQ(ring_host_kicks(host, true), 0);
+	sluice_ring_flush(ring);
+	EXPECT_EQ(ring_host_kicks(host, true), 1);
+	stop();
+}
+
+TEST(wait__goes_on_when_time_is_up_early_and_ends_when_interrupted)
+{
+	start();
+	ring_host_nap_ends(host, SLUICE_WAIT_TIME);
+	EXPECT_EQ(sluice_ring_wait(ring, 20), 0);
+	EXPECT_GE(ring_host_naps(host), 2);
+	EXPECT_EQ(sluice_ring_interrupt(ring), 0);
+	EXPECT_EQ(sluice_ring_wait(ring, -1), 0);
+	stop();
+}
+
+TEST(wait__a_ring_that_never_sleeps_hears_an_interruption)
+{
+	start_with((struct sluice_ring_config){ .slots = { { ROOM, SLOTS } }, .spin_us = UINT32_MAX });
+	EXPECT_EQ(sluice_ring_interrupt(ring), 0);
+	EXPECT_EQ(sluice_ring_wait(ring, -1), 0);
+	EXPECT_EQ(ring_host_naps(host), 0);
+	stop();
+}
+
 TEST(sleep__ticket_changes_each_time_and_is_taken_back)
 {
 	size_t len;

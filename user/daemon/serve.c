@@ -14,7 +14,8 @@
 /*
  * One turn: look at the ring (no system call), peek a batch, serve, poll the handler, flush. While turns find something
  * there are no system calls but the kick that a ring without a running kernel thread asks for. A worker that has found
- * nothing for the group's spin time sleeps until the ring, the handler's descriptor, its own event or its clock ends that.
+ * nothing for the group's spin time sleeps until the ring, the handler's descriptor, its own event or its clock ends that:
+ * in the ring's own sleep, which hands over the last answers too, unless the handler has a descriptor.
  *
  * A ring that is detached or broken is left: the handler first finishes, without a ring, what it has taken; then the
  * ring is closed, which hands what was unanswered to the group's crash policy, and another one is opened, with a pause
@@ -141,18 +142,41 @@ static void reopen(struct worker *w, uint64_t now)
 
 /* ---- sleeping ---- */
 
-/* Sleep for @ms, -1: until the next tick, or until something comes; the ring, if it is given, said that it may. */
+static int handler_fd(const struct worker *w)
+{
+	return w->handler->fd ? w->handler->fd(w->state) : -1;
+}
+
+/* Sleep for @ms, -1: until the next tick, or until something comes; without a ring, or with the handler's descriptor. */
 static void nap(struct worker *w, struct sluice_ring *ring, int ms)
 {
-	int handler = w->handler->fd ? w->handler->fd(w->state) : -1;
+	int ret = ring ? sluice_ring_sleep(ring) : 0;
 	uint64_t count;
-	ssize_t ret;
+	ssize_t n;
+
+	if (ret < 0)
+		leave_ring(w, ret);
+	if (ret)
+		return;
+	w->sleeps++;
+	w->ticked = false;
+	if (nap_sleep(&w->nap, ring, handler_fd(w), ms, &w->ticked)) {
+		n = read(w->event, &count, sizeof(count));
+		(void)n;
+	}
+	if (ring)
+		sluice_ring_wake(ring);
+}
+
+/* The same in the ring's own sleep, of which it is not known whether time has passed. */
+static void nap_in_ring(struct worker *w, int ms)
+{
+	int ret = sluice_ring_nap(w->ring, ms < 0 ? WORKER_TICK_MS : ms);
 
 	w->sleeps++;
-	if (nap_sleep(&w->nap, ring, handler, ms, &w->ticked)) {
-		ret = read(w->event, &count, sizeof(count));
-		(void)ret;
-	}
+	w->ticked = ret <= 0;
+	if (ret < 0 && ret != -EINTR)
+		leave_ring(w, ret);
 }
 
 /* Sleep for @ms at most, -1: until the next tick; a handler may want less, or none. */
@@ -162,14 +186,17 @@ static void go_to_sleep(struct worker *w, struct sluice_ring *ring, int ms)
 
 	/* whoever does not sleep does not hear the clock */
 	w->ticked = true;
-	if (state > 0)
-		return;
-	if (!ring || !sluice_ring_sleep(ring)) {
-		w->ticked = false;
-		nap(w, ring, state < 0 ? 1 : ms);
+	if (state > 0) {
 		if (ring)
-			sluice_ring_wake(ring);
+			sluice_ring_flush(ring);
+		return;
 	}
+	if (state < 0)
+		ms = 1;
+	if (ring && handler_fd(w) < 0)
+		nap_in_ring(w, ms);
+	else
+		nap(w, ring, ms);
 	if (w->handler->wake)
 		w->handler->wake(w->state);
 }
@@ -188,6 +215,8 @@ static void tick(struct worker *w, uint64_t now)
 	if (now + WORKER_TICK_NS / 10 < w->next_tick)
 		return;
 	w->next_tick = now + WORKER_TICK_NS;
+	if (w->ring)
+		sluice_ring_flush(w->ring);
 	atomic_fetch_add_explicit(&w->beats, 1, memory_order_relaxed);
 	if (w->handler->tick)
 		w->handler->tick(w->state, now);
@@ -252,6 +281,8 @@ static void park(struct worker *w)
 /* True: leave. */
 static bool obey(struct worker *w, unsigned int o)
 {
+	if (w->ring)
+		sluice_ring_flush(w->ring);
 	if (o & ORDER_STATS) {
 		atomic_fetch_and_explicit(&w->orders, ~ORDER_STATS, memory_order_acq_rel);
 		log_stats(w);
@@ -308,29 +339,52 @@ static void turn_without(struct worker *w, unsigned int o)
 	go_to_sleep(w, NULL, w->dead ? 1 : ms_until(w, now, until));
 }
 
+/* Answer what is answered, and see whether the ring is over. False: it is, and is left. */
+static bool look_at_ring(struct worker *w)
+{
+	int ret = sluice_ring_wait(w->ring, 0);
+
+	if (ret < 0)
+		leave_ring(w, ret);
+	return ret >= 0;
+}
+
+static uint32_t spin_us(struct worker *w)
+{
+	return atomic_load_explicit(&w->spin_us, memory_order_relaxed);
+}
+
+/* Whether finding nothing in the next turn sends it to sleep in its ring, which hands over what was answered in this one. */
+static bool soon_asleep(struct worker *w)
+{
+	return handler_fd(w) < 0 && (!spin_us(w) || (spin_us(w) != UINT32_MAX && spin_failed(&w->spin)));
+}
+
 static void idle(struct worker *w, bool paused)
 {
 	uint64_t now, spin_ns;
-	uint32_t spin_us;
 
-	spin_us = atomic_load_explicit(&w->spin_us, memory_order_relaxed);
-	if (!spin_us && !paused && !w->ticked) {
+	if (!spin_us(w) && !paused && !w->ticked) {
 		go_to_sleep(w, w->ring, -1);
 		return;
 	}
+	if ((w->idle_since || paused) && !look_at_ring(w))
+		return;
 	relax();
 	if (w->idle_since && ++w->turns % SPINS)
 		return;
 	now = now_ns();
 	w->ticked = false;
 	tick(w, now);
-	spin_ns = spin_us == UINT32_MAX ? UINT64_MAX : spin_us * 1000ULL;
+	spin_ns = spin_us(w) == UINT32_MAX ? UINT64_MAX : spin_us(w) * 1000ULL;
 	if (!w->idle_since) {
 		w->idle_since = now;
-		w->spinning = !paused && (spin_us == UINT32_MAX || spin_pays(&w->spin));
+		w->spinning = !paused && (spin_us(w) == UINT32_MAX || spin_pays(&w->spin));
 	}
-	if (w->spinning && now - w->idle_since < spin_ns && !paused)
+	if (w->spinning && now - w->idle_since < spin_ns && !paused) {
+		sluice_ring_flush(w->ring);
 		return;
+	}
 	if (w->spinning)
 		spin_ended(&w->spin, false);
 	w->spinning = false;
@@ -343,25 +397,24 @@ static void turn(struct worker *w, unsigned int o)
 	struct sluice_request req[BATCH];
 	bool paused = o & ORDER_PAUSE;
 	unsigned int did = 0;
-	int ret, n;
+	int n = paused ? 0 : sluice_ring_peek(w->ring, req, BATCH);
 
-	ret = paused ? 0 : sluice_ring_peek(w->ring, req, BATCH);
-	n = ret;
-	if (!ret)
-		ret = sluice_ring_wait(w->ring, 0);
-	if (ret < 0) {
-		leave_ring(w, ret);
+	if (n < 0) {
+		leave_ring(w, n);
 		return;
 	}
-	if (n > 0)
+	if (n) {
+		sluice_ring_flush(w->ring);
 		w->handler->serve(w->state, w->ring, req, n);
+	}
 	if (w->handler->poll)
 		did = w->handler->poll(w->state, w->ring);
-	if (n <= 0 && !did) {
+	if (!n && !did) {
 		idle(w, paused);
 		return;
 	}
-	sluice_ring_flush(w->ring);
+	if ((did || n == BATCH || !soon_asleep(w)) && !look_at_ring(w))
+		return;
 	if (w->idle_since && w->spinning)
 		spin_ended(&w->spin, true);
 	w->idle_since = 0;

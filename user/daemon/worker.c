@@ -59,24 +59,30 @@ int worker_start(struct worker *w)
 	return -ret;
 }
 
-void worker_order(struct worker *w, unsigned int orders)
+/* Its orders have changed: it shall look at them, wherever it sleeps. */
+static void call(struct worker *w)
 {
 	uint64_t one = 1;
 	ssize_t ret;
 
-	atomic_fetch_or_explicit(&w->orders, orders, memory_order_acq_rel);
 	ret = write(w->event, &one, sizeof(one));
 	(void)ret;	/* EAGAIN: it is readable already */
+	pthread_mutex_lock(&w->ring_lock);
+	if (w->ring)
+		sluice_ring_interrupt(w->ring);
+	pthread_mutex_unlock(&w->ring_lock);
+}
+
+void worker_order(struct worker *w, unsigned int orders)
+{
+	atomic_fetch_or_explicit(&w->orders, orders, memory_order_acq_rel);
+	call(w);
 }
 
 void worker_lift(struct worker *w, unsigned int orders)
 {
-	uint64_t one = 1;
-	ssize_t ret;
-
 	atomic_fetch_and_explicit(&w->orders, ~orders, memory_order_acq_rel);
-	ret = write(w->event, &one, sizeof(one));
-	(void)ret;
+	call(w);
 }
 
 void worker_drain(struct worker *w)

@@ -20,7 +20,8 @@
 #define ORDER_STATS	(1u << 6)	/* worker: write statistics to the log */
 #define ORDER_PIN	(1u << 7)	/* worker: run on @cpu */
 
-#define WORKER_TICK_NS	100000000ULL	/* it beats about that often */
+#define WORKER_TICK_MS	100		/* it beats about that often */
+#define WORKER_TICK_NS	(WORKER_TICK_MS * 1000000ULL)
 
 /* Where a worker is, written by it. */
 enum worker_status {
@@ -36,7 +37,7 @@ enum worker_status {
  * @index: in its group
  * @handler, @state: what serves; changed only while it is parked
  * @config: of the ring, for opening it again; its group's name is the worker's own copy; changed with @next only
- * @ring_lock: held while @ring changes, for the main thread drains a ring that the worker may be closing
+ * @ring_lock: held while @ring changes, for the main thread drains or wakes a ring that the worker may be closing
  * @ring: NULL while there is none
  * @next: see ORDER_NEXT
  * @cpu: to be pinned to; -1: to none

@@ -179,7 +179,7 @@ void kv_shard_clock(struct kv_shard *sh, uint32_t now)
 
 int kv_shard_fd(const struct kv_shard *sh)
 {
-	return sh->fd;
+	return sh->cluster->config.shards > 1 ? sh->fd : -1;
 }
 
 uint64_t kv_shard_foreign(const struct kv_shard *sh)

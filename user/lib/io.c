@@ -2,7 +2,6 @@
 /* The system's calls behind struct sluice_io, with -errno in place of errno. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -71,15 +70,6 @@ static void system_unmap(void *ctx, void *addr, size_t len)
 	errno = saved;
 }
 
-static int system_poll(void *ctx, int fd, short events, int timeout_ms)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int saved = errno;
-
-	(void)ctx;
-	return result(poll(&p, 1, timeout_ms), saved);
-}
-
 static void system_close(void *ctx, int fd)
 {
 	int saved = errno;
@@ -104,7 +94,6 @@ const struct sluice_io sluice_io_system = {
 	.kick = system_kick,
 	.map = system_map,
 	.unmap = system_unmap,
-	.poll = system_poll,
 	.close = system_close,
 	.now = system_now,
 };

@@ -15,11 +15,10 @@
  * @kick: has the kernel take the ring's answers now, the cheap way, which it may not know; 0 or -errno
  * @map: maps @len bytes at @offset, writable or not; 0 or -errno
  * @unmap: undoes @map
- * @poll: waits for @events up to @timeout_ms (-1: for ever); 1, 0 or -errno
  * @close: closes what @open gave
  * @now: CLOCK_MONOTONIC, ns
  *
- * @ctx of every call is what sluice_ring_open_io() was given. None but @kick is called while requests keep coming.
+ * @ctx of every call is what sluice_ring_open_io() was given. None but @kick, and @ioctl to sleep, is called while requests come.
  */
 struct sluice_io {
 	int (*open)(void *ctx, const char *path);
@@ -27,7 +26,6 @@ struct sluice_io {
 	int (*kick)(void *ctx, int fd);
 	int (*map)(void *ctx, int fd, uint64_t offset, size_t len, int writable, void **addr);
 	void (*unmap)(void *ctx, void *addr, size_t len);
-	int (*poll)(void *ctx, int fd, short events, int timeout_ms);
 	void (*close)(void *ctx, int fd);
 	uint64_t (*now)(void *ctx);
 };

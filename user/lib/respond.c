@@ -196,7 +196,7 @@ static int kick(struct sluice_ring *ring)
 	return ret < 0 ? ret : 0;
 }
 
-EXPORT int sluice_ring_flush(struct sluice_ring *ring)
+int sluice_resp_hand_over(struct sluice_ring *ring)
 {
 	u32 state;
 
@@ -209,7 +209,19 @@ EXPORT int sluice_ring_flush(struct sluice_ring *ring)
 	state = sluice_resp_state(ring->state);
 	if (unlikely(state & (SLUICE_STATE_BROKEN | SLUICE_STATE_GONE)))
 		return state & SLUICE_STATE_BROKEN ? -EPROTO : -ESHUTDOWN;
-	return state & SLUICE_STATE_NEED_KICK ? kick(ring) : 0;
+	ring->owed = state & SLUICE_STATE_NEED_KICK;
+	return 0;
+}
+
+EXPORT int sluice_ring_flush(struct sluice_ring *ring)
+{
+	int err = sluice_resp_hand_over(ring);
+
+	if (err || !ring->owed)
+		return err;
+	err = kick(ring);
+	ring->owed = err == -EINTR;
+	return err;
 }
 
 void sluice_resp_settle(struct sluice_ring *ring)

@@ -76,6 +76,7 @@ struct sluice_ring {
 	u32 published;			/* entries the kernel may see */
 	u32 space;			/* entries known to be free */
 	bool dear_kicks;		/* the cheap ones come to nothing here */
+	bool owed;			/* what was handed over waits for a kick */
 
 	/* Reply slots. */
 	u32 nreplies;
@@ -92,6 +93,7 @@ struct sluice_ring {
 	u32 *heartbeat;
 	u32 ticket;
 	u32 beats;
+	u32 interrupted;		/* by another thread, and nobody was told */
 	u64 spin_ns;			/* U64_MAX: never sleep */
 	struct spin spin;
 
@@ -109,6 +111,8 @@ void sluice_map_apply(struct sluice_ring *ring, const struct sluice_ring_map *ma
 
 /* Take note of what the kernel has sent: free entries, free reply slots. Returns the free entries. */
 u32 sluice_resp_reclaim(struct sluice_ring *ring);
+/* Hand over what is written; in ring->owed, whether the kernel wants a kick for it. Return: 0, -EPROTO, -ESHUTDOWN. */
+int sluice_resp_hand_over(struct sluice_ring *ring);
 /* Hand over what is written and have the kernel send it before this returns. */
 void sluice_resp_settle(struct sluice_ring *ring);
 

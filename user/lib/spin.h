@@ -18,10 +18,16 @@ struct spin {
 	unsigned int turn;
 };
 
+/* Whether the last ones came to nothing: the next spin_pays() says no, but for a trial. */
+static inline bool spin_failed(const struct spin *s)
+{
+	return s->failing > SPIN_FULL - SPIN_PAYS;
+}
+
 /* Whether to spin this time. */
 static inline bool spin_pays(struct spin *s)
 {
-	return s->failing <= SPIN_FULL - SPIN_PAYS || !(++s->turn % SPIN_TRIAL);
+	return !spin_failed(s) || !(++s->turn % SPIN_TRIAL);
 }
 
 /* What a spin came to. */

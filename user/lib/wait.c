@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Waiting for requests: look, spin, then sleep in poll; and the end of a ring as its consumer sees it. */
-#include <poll.h>
-
+/* Waiting for requests: look, spin, then sleep in the kernel; and the end of a ring as its consumer sees it. */
 #include "lib/ring.h"
 
 #define SPINS_PER_CLOCK	32
 #define NS_PER_MS	1000000ull
+#define NS_PER_US	1000ull
+#define US_PER_MS	1000
 
 static inline void cpu_relax(void)
 {
@@ -66,7 +66,7 @@ static int spin(struct sluice_ring *ring, u64 now, u64 until)
 			cpu_relax();
 		}
 		now = ring->io->now(ring->ctx);
-		if (now >= end || now >= until || (until == U64_MAX && hopeless(ring)))
+		if (now >= end || now >= until || (until == U64_MAX && hopeless(ring)) || READ_ONCE(ring->interrupted))
 			return 0;
 	}
 }
@@ -78,42 +78,51 @@ static int spin_if_it_pays(struct sluice_ring *ring, u64 now, u64 until)
 
 	if (ring->spin_ns != U64_MAX && !spin_pays(&ring->spin))
 		return 0;
+	sluice_ring_flush(ring);
 	ret = spin(ring, now, until);
 	spin_ended(&ring->spin, ret > 0);
 	return ret;
 }
 
-/* ms from now to @until for poll, rounded up so that it does not return just before the time. */
-static int poll_ms(struct sluice_ring *ring, u64 until)
+/* us from @now to @until for the kernel, rounded up; 0: without a limit. */
+static u32 left_us(u64 now, u64 until)
 {
-	u64 now, ms;
+	u64 us;
 
 	if (until == U64_MAX)
-		return -1;
-	now = ring->io->now(ring->ctx);
-	if (now >= until)
 		return 0;
-	ms = (until - now + NS_PER_MS - 1) / NS_PER_MS;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
+	us = (until - now + NS_PER_US - 1) / NS_PER_US;
+	return us > INT_MAX ? INT_MAX : (u32)us;
 }
 
-static int nap(struct sluice_ring *ring, u64 until)
+/* Sleep unless something is there, for @us at most, 0: without a limit; the time may be up early. Return: as look(), -EINTR. */
+static int nap(struct sluice_ring *ring, u32 us)
 {
-	int ret = sluice_ring_sleep(ring);
-	/* that it is to drain ends a sleep once: the caller may have requests that keep it from being drained */
-	short drain = READ_ONCE(*ring->state) & SLUICE_STATE_DRAINING ? 0 : POLLRDHUP;
-	int err;
+	int ret, found;
 
-	if (ret)
+	sluice_resp_hand_over(ring);
+	sluice_rq_sleep_begin(ring->need_wakeup, &ring->ticket);
+	ret = look(ring);
+	if (ret) {
+		sluice_rq_sleep_end(ring->need_wakeup);
+		sluice_ring_flush(ring);
 		return ret;
+	}
 	ring->stats.sleeps++;
-	ret = ring->io->poll(ring->ctx, ring->fd, POLLIN | drain, poll_ms(ring, until));
-	sluice_ring_wake(ring);
-	if (ret >= 0)
-		return look(ring);
+	ring->stats.kicks += ring->owed;
+	ret = ring->io->ioctl(ring->ctx, ring->fd, SLUICE_IOC_WAIT, (void *)(uintptr_t)us);
+	sluice_rq_sleep_end(ring->need_wakeup);
+	if (likely(ret >= 0))
+		ring->owed = false;
 	/* What came together with the signal goes first; the caller sees its own flag when it is through. */
-	err = look(ring);
-	return err ? err : ret;
+	found = look(ring);
+	return found || ret > 0 ? found : ret;
+}
+
+static bool interrupted(struct sluice_ring *ring)
+{
+	return unlikely(__atomic_load_n(&ring->interrupted, __ATOMIC_RELAXED)) &&
+	       __atomic_exchange_n(&ring->interrupted, 0, __ATOMIC_ACQUIRE);
 }
 
 EXPORT int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms)
@@ -121,26 +130,51 @@ EXPORT int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms)
 	u64 now, until;
 	int ret;
 
-	sluice_ring_flush(ring);
+	sluice_resp_hand_over(ring);
 	ret = look(ring);
-	if (ret || !timeout_ms)
+	if (ret || !timeout_ms) {
+		sluice_ring_flush(ring);
 		return ret;
+	}
 	beat(ring);
 	now = ring->io->now(ring->ctx);
 	until = timeout_ms < 0 ? U64_MAX : now + (u64)timeout_ms * NS_PER_MS;
 	do {
 		ret = spin_if_it_pays(ring, now, until);
-		if (ret)
+		if (ret || interrupted(ring))
 			return ret;
-		if (timeout_ms < 0 && hopeless(ring))
+		if (timeout_ms < 0 && hopeless(ring)) {
+			sluice_ring_flush(ring);
 			return 0;
-		ret = nap(ring, until);
-		if (ret)
+		}
+		ret = nap(ring, left_us(now, until));
+		if (ret || interrupted(ring))
 			return ret;
 		beat(ring);
 		now = ring->io->now(ring->ctx);
 	} while (now < until);
 	return 0;
+}
+
+EXPORT int sluice_ring_nap(struct sluice_ring *ring, int timeout_ms)
+{
+	int ret;
+
+	if (!timeout_ms)
+		return sluice_ring_wait(ring, 0);
+	beat(ring);
+	ret = nap(ring, timeout_ms < 0 ? 0 : timeout_ms > INT_MAX / US_PER_MS ? INT_MAX : timeout_ms * US_PER_MS);
+	interrupted(ring);
+	return ret;
+}
+
+EXPORT int sluice_ring_interrupt(struct sluice_ring *ring)
+{
+	int ret;
+
+	__atomic_store_n(&ring->interrupted, 1, __ATOMIC_RELEASE);
+	ret = ring->io->ioctl(ring->ctx, ring->fd, SLUICE_IOC_INTERRUPT, NULL);
+	return ret < 0 ? ret : 0;
 }
 
 EXPORT int sluice_ring_sleep(struct sluice_ring *ring)

@@ -252,5 +252,18 @@ struct sluice_response {
 #define SLUICE_IOC_DRAIN	_IO(SLUICE_IOC_MAGIC, 2)
 /* process the response queue now; returns the number of entries processed */
 #define SLUICE_IOC_KICK		_IO(SLUICE_IOC_MAGIC, 3)
+/*
+ * process the response queue if the state asks for a kick, then sleep until there is a request, the
+ * ring ends or begins to drain; the argument is microseconds at most (32 bits), 0: without a limit.
+ * Returns SLUICE_WAIT_*; EINTR a signal; errors as SLUICE_IOC_KICK. Say in need_wakeup that the
+ * consumer sleeps, and look at all tails, before
+ */
+#define SLUICE_IOC_WAIT		_IO(SLUICE_IOC_MAGIC, 4)
+/* end the SLUICE_IOC_WAIT of this ring that goes on, else the next one */
+#define SLUICE_IOC_INTERRUPT	_IO(SLUICE_IOC_MAGIC, 5)
+
+#define SLUICE_WAIT_INTERRUPTED	0
+#define SLUICE_WAIT_READY	1
+#define SLUICE_WAIT_TIME	2	/* the time is up; may be early, once */
 
 #endif /* _UAPI_LINUX_SLUICE_RING_H */

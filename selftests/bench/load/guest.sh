@@ -12,10 +12,11 @@ set -e
 busy() { awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }
 udp_errors() { awk '$1 == "Udp:" && $2 ~ /^[0-9]/ { print $6 }' /proc/net/snmp; }
 
-# memcached and sluiced, over TCP or UDP: one thread, one worker
+# The echo servers recvmmsg and sluice over UDP, epoll-tcp and sluice-tcp; memcached and sluiced over -tcp or -udp: one thread, one worker.
 begin() {
 	local name=${1%-*} transport=udp options
 	case $1 in
+	sluice-tcp) transport=tcp options="framing length" ;;
 	*-tcp) transport=tcp options="framing memcached" ;;
 	esac
 	# shellcheck disable=SC2086
@@ -34,7 +35,7 @@ begin() {
 		printf 'group echo handler kv workers 1 {\n\tmemory 32M\n}\n' >/tmp/sluiced.conf
 		taskset 2 sluiced -c /tmp/sluiced.conf >/tmp/server 2>&1 &
 		;;
-	*) taskset 2 cost-serve "$1" >/tmp/server 2>&1 & ;;
+	*) taskset 2 cost-serve "$name" >/tmp/server 2>&1 & ;;
 	esac
 	server=$!
 	until grep -qs 'ready\|serving' /tmp/server || { [ "$name" = memcached ] && ss -Hltun 'sport = :7000' | grep -q .; }; do
@@ -45,6 +46,7 @@ begin() {
 
 client() { # SERVER
 	case $1 in
+	epoll-tcp | sluice-tcp) echo --protocol raw --transport tcp ;;
 	*-tcp) echo --protocol memcached --keys 1000 --transport tcp ;;
 	*-udp) echo --protocol memcached --keys 1000 --transport udp ;;
 	esac
@@ -107,7 +109,7 @@ for _ in $(seq "$REPEATS"); do
 	for rate in $RATES; do
 		for server_name in $SERVERS; do
 			[ "$rate" != flood ] || {
-				# what it sends is a request of the echo servers alone
+				# what it sends is a request of the echo servers over UDP alone
 				[[ $server_name = *-* ]] || flood "$server_name"
 				continue
 			}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Owns the program of the two echo servers that sleep when there is nothing to do. Until killed. */
+/* Owns the program of the three echo servers that sleep when there is nothing to do. Until killed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +31,18 @@ static void serve_socket(void)
 	die("serving", echo_socket(fd));
 }
 
+static void serve_epoll(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, SOMAXCONN))
+		die("socket", errno);
+	puts("ready");
+	die("serving", echo_epoll(fd));
+}
+
 static void serve_ring(void)
 {
 	struct sluice_ring *ring;
@@ -47,8 +59,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	if (argc == 2 && !strcmp(argv[1], "recvmmsg"))
 		serve_socket();
+	if (argc == 2 && !strcmp(argv[1], "epoll"))
+		serve_epoll();
 	if (argc == 2 && !strcmp(argv[1], "sluice"))
 		serve_ring();
-	fprintf(stderr, "usage: cost-serve recvmmsg|sluice\n");
+	fprintf(stderr, "usage: cost-serve recvmmsg|epoll|sluice\n");
 	return 2;
 }
