@@ -69,11 +69,8 @@ static bool drains(struct sluice_ring *ring, u32 state)
 {
 	bool told = READ_ONCE(ring->nap.drain_told);
 
-	if (likely(!(state & SLUICE_STATE_DRAINING))) {
-		if (unlikely(told))
-			WRITE_ONCE(ring->nap.drain_told, false);
+	if (likely(!(state & SLUICE_STATE_DRAINING)))
 		return false;
-	}
 	WRITE_ONCE(ring->nap.drain_told, true);
 	return !told || !READ_ONCE(ring->slots.used);
 }

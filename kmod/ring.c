@@ -334,6 +334,7 @@ int sluice_ring_attach(struct sluice_ring *ring)
 		return err;
 	ring->attached = true;
 	ring->draining = false;
+	WRITE_ONCE(ring->nap.drain_told, false);
 	sluice_watch_start(ring);
 	sluice_ring_state(ring, SLUICE_STATE_ATTACHED, SLUICE_STATE_DRAINING);
 	sluice_event(ring->sn, SLUICE_EVENT_RING_ATTACHED, ring->group->name, ring, 0);

@@ -135,7 +135,7 @@ struct sluice_ring_stats {
 /*
  * Open, set up, map and (in sluice_ring_attach) start. -EINVAL a value is out of range, -ENODEV no device node, -ENOENT no
  * such group, -EPERM not its owner, -ENOBUFS over the locked-memory limit, -ENOMEM, -ENOSPC the group has its limit of rings,
- * -EPROTO the module speaks another ABI, or open(2)'s errors. sluice_ring_attach: -EBUSY, -ENODEV the group is gone.
+ * -EPROTO the module speaks another ABI (an older one cannot let a consumer sleep), or open(2)'s errors. sluice_ring_attach: -EBUSY, -ENODEV the group is gone.
  */
 int sluice_ring_open(struct sluice_ring **ring, const struct sluice_ring_config *config);
 int sluice_ring_attach(struct sluice_ring *ring);

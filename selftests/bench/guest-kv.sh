@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs in the guest, on the instruction clock: cost of a memcached GET over UDP, nine of ten of them hits.
 #
-# $SERVERS, $SHAPES ("IN_FLIGHT ..."), $ROUNDS, $REPEATS
+# $SERVERS, $SHAPES ("IN_FLIGHT ..."), $ROUNDS (with 64 in flight), $REPEATS
 set -e
 . /bench-net.sh
 echo -1 >/proc/sys/kernel/sched_rt_runtime_us
@@ -18,6 +18,9 @@ drop_replies() {
 	NFT
 }
 
+# as many requests whatever is in flight: what the kernel does now and then falls on all alike
+rounds() { echo $((ROUNDS * 64 / $1)); }
+
 # ask NAME PID: the replies are right; then, with the client's device dropping them, what they cost
 ask() {
 	cost-kv check "$1" || return
@@ -26,7 +29,7 @@ ask() {
 	*) drop_replies ;;
 	esac
 	for flight in $SHAPES; do
-		cost-kv "$1" "$ROUNDS" "$flight" "$2" || return
+		cost-kv "$1" "$(rounds "$flight")" "$flight" "$2" || return
 	done
 	case $1 in
 	*-xdp) ip -n bench link set v1 xdp off ;;
@@ -73,13 +76,13 @@ serve() {
 echo "kernel $(uname -r)"
 drop_requests
 for flight in $SHAPES; do
-	cost-kv send "$ROUNDS" "$flight"
+	cost-kv send "$(rounds "$flight")" "$flight"
 done
 nft delete table netdev requests
 # the same where the driver has to make XDP frames of them, of which a program drops each
 cost drop v0
 for flight in $SHAPES; do
-	cost-kv send-xdp "$ROUNDS" "$flight"
+	cost-kv send-xdp "$(rounds "$flight")" "$flight"
 done
 ip link set v0 xdp off
 for _ in $(seq "$REPEATS"); do

@@ -246,7 +246,7 @@ TEST_F(sleeper, answers_leave_with_the_call_that_sleeps)
 	EXPECT_EQ(0, sluice_ring_nap(self->c.ring, 1));
 	EXPECT_TRUE(hears(self->client, "one"));
 	sluice_ring_stats(self->c.ring, &stats);
-	EXPECT_EQ(1, stats.kicks);
+	EXPECT_EQ(1U, stats.kicks);
 }
 
 TEST_F(sleeper, another_thread_ends_a_sleep_and_the_next_one)

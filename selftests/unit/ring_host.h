@@ -47,7 +47,7 @@ uint32_t ring_host_unanswered(const struct ring_host *h);
 uint8_t *ring_host_memory(struct ring_host *h, uint32_t region, size_t *len);
 /* Kicks of the cheap kind, which do nothing here, or of the other, which say that they did. */
 uint32_t ring_host_kicks(const struct ring_host *h, bool cheap);
-/* Sleeps in the kernel, and what ends the next ones: SLUICE_WAIT_* or -errno. */
+/* Calls to sleep in the kernel, one of them when the ring was opened, and what ends the next ones: SLUICE_WAIT_* or -errno. */
 uint32_t ring_host_naps(const struct ring_host *h);
 void ring_host_nap_ends(struct ring_host *h, int result);
 /* The ring was detached. */

@@ -394,7 +394,7 @@ TEST(nap__hands_answers_over_in_the_same_call)
 	ring_host_nap_ends(host, SLUICE_WAIT_TIME);
 	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
 	EXPECT_EQ(sluice_ring_nap(ring, 10), 0);
-	EXPECT_EQ(ring_host_naps(host), 1);
+	EXPECT_EQ(ring_host_naps(host), 2);
 	EXPECT(ring_host_take(host, &got));
 	sluice_ring_flush(ring);
 	EXPECT_EQ(ring_host_kicks(host, true) + ring_host_kicks(host, false), 0);
@@ -412,7 +412,7 @@ TEST(nap__kicks_and_does_not_sleep_if_something_is_there)
 	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
 	publish("more");
 	EXPECT_EQ(sluice_ring_nap(ring, -1), 1);
-	EXPECT_EQ(ring_host_naps(host), 0);
+	EXPECT_EQ(ring_host_naps(host), 1);
 	EXPECT_GE(ring_host_kicks(host, true), 1);
 	stop();
 }
@@ -436,9 +436,60 @@ TEST(wait__goes_on_when_time_is_up_early_and_ends_when_interrupted)
 	start();
 	ring_host_nap_ends(host, SLUICE_WAIT_TIME);
 	EXPECT_EQ(sluice_ring_wait(ring, 20), 0);
-	EXPECT_GE(ring_host_naps(host), 2);
+	EXPECT_GE(ring_host_naps(host), 3);
 	EXPECT_EQ(sluice_ring_interrupt(ring), 0);
 	EXPECT_EQ(sluice_ring_wait(ring, -1), 0);
+	stop();
+}
+
+TEST(wait__spinning_is_part_of_its_time)
+{
+	start_with((struct sluice_ring_config){ .slots = { { ROOM, SLOTS } }, .spin_us = UINT32_MAX });
+	EXPECT_EQ(sluice_ring_wait(ring, 20), 0);
+	EXPECT_EQ(ring_host_naps(host), 1); /* the look whether there is such a call */
+	stop();
+}
+
+TEST(wait__answers_leave_when_it_is_interrupted)
+{
+	int i;
+
+	start();
+	/* until spinning does not pay any more */
+	ring_host_nap_ends(host, SLUICE_WAIT_TIME);
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(sluice_ring_wait(ring, 1), 0);
+	take(1);
+	*kernel_word(68) |= SLUICE_STATE_NEED_KICK;
+	EXPECT_EQ(sluice_respond(ring, &req[0], 1), 0);
+	EXPECT_EQ(sluice_ring_interrupt(ring), 0);
+	EXPECT_EQ(sluice_ring_wait(ring, -1), 0);
+	EXPECT_EQ(ring_host_kicks(host, true), 1);
+	stop();
+}
+
+TEST(nap__tells_of_an_interruption_once_and_of_requests_first)
+{
+	start();
+	publish("x");
+	EXPECT_EQ(sluice_ring_interrupt(ring), 0);
+	EXPECT_EQ(sluice_ring_wait(ring, -1), 1);
+	EXPECT_EQ(sluice_ring_peek(ring, req, SLOTS), 1);
+	EXPECT_EQ(sluice_ring_nap(ring, -1), 0);
+	EXPECT_EQ(ring_host_naps(host), 1);
+	ring_host_nap_ends(host, SLUICE_WAIT_TIME);
+	EXPECT_EQ(sluice_ring_nap(ring, 1), 0);
+	EXPECT_EQ(ring_host_naps(host), 2);
+	stop();
+}
+
+TEST(nap__never_without_end_where_nothing_can_come)
+{
+	start();
+	take(1);
+	*kernel_word(68) |= SLUICE_STATE_DRAINING;
+	EXPECT_EQ(sluice_ring_nap(ring, -1), 0);
+	EXPECT_EQ(ring_host_naps(host), 1);
 	stop();
 }
 
@@ -447,7 +498,7 @@ TEST(wait__a_ring_that_never_sleeps_hears_an_interruption)
 	start_with((struct sluice_ring_config){ .slots = { { ROOM, SLOTS } }, .spin_us = UINT32_MAX });
 	EXPECT_EQ(sluice_ring_interrupt(ring), 0);
 	EXPECT_EQ(sluice_ring_wait(ring, -1), 0);
-	EXPECT_EQ(ring_host_naps(host), 0);
+	EXPECT_EQ(ring_host_naps(host), 1);
 	stop();
 }
 

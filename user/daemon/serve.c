@@ -174,8 +174,10 @@ static void nap_in_ring(struct worker *w, int ms)
 	int ret = sluice_ring_nap(w->ring, ms < 0 ? WORKER_TICK_MS : ms);
 
 	w->sleeps++;
-	w->ticked = ret <= 0;
-	if (ret < 0 && ret != -EINTR)
+	w->unsent = false;
+	w->woken = ret > 0;
+	w->ticked = !w->woken;
+	if (ret == -ESHUTDOWN || ret == -EPROTO)
 		leave_ring(w, ret);
 }
 
@@ -186,11 +188,14 @@ static void go_to_sleep(struct worker *w, struct sluice_ring *ring, int ms)
 
 	/* whoever does not sleep does not hear the clock */
 	w->ticked = true;
-	if (state > 0) {
-		if (ring)
-			sluice_ring_flush(ring);
+	if (state && ring && w->unsent) {
+		/* it may go on when the kernel has taken what it answered */
+		w->unsent = false;
+		sluice_ring_flush(ring);
 		return;
 	}
+	if (state > 0)
+		return;
 	if (state < 0)
 		ms = 1;
 	if (ring && handler_fd(w) < 0)
@@ -364,6 +369,9 @@ static void idle(struct worker *w, bool paused)
 {
 	uint64_t now, spin_ns;
 
+	/* woken for requests that were not to be served: that too goes on for long */
+	w->ticked |= w->woken;
+	w->woken = false;
 	if (!spin_us(w) && !paused && !w->ticked) {
 		go_to_sleep(w, w->ring, -1);
 		return;
@@ -413,7 +421,9 @@ static void turn(struct worker *w, unsigned int o)
 		idle(w, paused);
 		return;
 	}
-	if ((did || n == BATCH || !soon_asleep(w)) && !look_at_ring(w))
+	w->woken = false;
+	w->unsent = !did && n < BATCH && soon_asleep(w);
+	if (!w->unsent && !look_at_ring(w))
 		return;
 	if (w->idle_since && w->spinning)
 		spin_ended(&w->spin, true);

@@ -129,11 +129,15 @@ static int alloc_tables(struct sluice_ring *ring)
 static int set_up(struct sluice_ring *ring, struct sluice_ring_setup *setup)
 {
 	struct sluice_ring_setup asked = *setup;
-	int err;
+	int wait, err;
 
+	/* it refuses a ring that is not set up, if it is there: a consumer shall not find out when it first sleeps */
+	wait = ring->io->ioctl(ring->ctx, ring->fd, SLUICE_IOC_WAIT, (void *)(uintptr_t)1);
 	err = ring->io->ioctl(ring->ctx, ring->fd, SLUICE_IOC_SETUP, setup);
 	if (err < 0)
 		return err;
+	if (wait < 0 && wait != -EINVAL)
+		return wait == -ENOTTY ? -EPROTO : wait;
 	err = sluice_map_check(&setup->map, &asked);
 	if (err)
 		return err;

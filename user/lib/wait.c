@@ -51,10 +51,10 @@ static bool hopeless(const struct sluice_ring *ring)
 	return ring->outstanding && (READ_ONCE(*ring->state) & SLUICE_STATE_DRAINING);
 }
 
-/* Look until something is there or spin_us, or the caller's time, has passed; @until is U64_MAX without a limit. */
-static int spin(struct sluice_ring *ring, u64 now, u64 until)
+/* Look until something is there or spin_us, or the caller's time, has passed; @until is U64_MAX without a limit. @now moves on. */
+static int spin(struct sluice_ring *ring, u64 *now, u64 until)
 {
-	u64 end = ring->spin_ns > U64_MAX - now ? U64_MAX : now + ring->spin_ns;
+	u64 end = ring->spin_ns > U64_MAX - *now ? U64_MAX : *now + ring->spin_ns;
 	u32 i;
 	int ret;
 
@@ -65,14 +65,14 @@ static int spin(struct sluice_ring *ring, u64 now, u64 until)
 				return ret;
 			cpu_relax();
 		}
-		now = ring->io->now(ring->ctx);
-		if (now >= end || now >= until || (until == U64_MAX && hopeless(ring)) || READ_ONCE(ring->interrupted))
+		*now = ring->io->now(ring->ctx);
+		if (*now >= end || *now >= until || (until == U64_MAX && hopeless(ring)) || READ_ONCE(ring->interrupted))
 			return 0;
 	}
 }
 
 /* The same, unless spinning has come to nothing lately. */
-static int spin_if_it_pays(struct sluice_ring *ring, u64 now, u64 until)
+static int spin_if_it_pays(struct sluice_ring *ring, u64 *now, u64 until)
 {
 	int ret;
 
@@ -116,13 +116,21 @@ static int nap(struct sluice_ring *ring, u32 us)
 		ring->owed = false;
 	/* What came together with the signal goes first; the caller sees its own flag when it is through. */
 	found = look(ring);
+	if (unlikely(ret < 0 && found > 0))
+		sluice_ring_flush(ring);
+	if (unlikely(ret == -ENODEV)) /* detached, which the state says in a moment */
+		ret = -ESHUTDOWN;
 	return found || ret > 0 ? found : ret;
 }
 
+/* Whether the caller is to be told now that another thread called. What is answered is sent then. */
 static bool interrupted(struct sluice_ring *ring)
 {
-	return unlikely(__atomic_load_n(&ring->interrupted, __ATOMIC_RELAXED)) &&
-	       __atomic_exchange_n(&ring->interrupted, 0, __ATOMIC_ACQUIRE);
+	if (likely(!__atomic_load_n(&ring->interrupted, __ATOMIC_RELAXED)) ||
+	    !__atomic_exchange_n(&ring->interrupted, 0, __ATOMIC_ACQUIRE))
+		return false;
+	sluice_ring_flush(ring);
+	return true;
 }
 
 EXPORT int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms)
@@ -140,8 +148,8 @@ EXPORT int sluice_ring_wait(struct sluice_ring *ring, int timeout_ms)
 	now = ring->io->now(ring->ctx);
 	until = timeout_ms < 0 ? U64_MAX : now + (u64)timeout_ms * NS_PER_MS;
 	do {
-		ret = spin_if_it_pays(ring, now, until);
-		if (ret || interrupted(ring))
+		ret = spin_if_it_pays(ring, &now, until);
+		if (ret || interrupted(ring) || now >= until)
 			return ret;
 		if (timeout_ms < 0 && hopeless(ring)) {
 			sluice_ring_flush(ring);
@@ -162,9 +170,16 @@ EXPORT int sluice_ring_nap(struct sluice_ring *ring, int timeout_ms)
 
 	if (!timeout_ms)
 		return sluice_ring_wait(ring, 0);
+	if (interrupted(ring))
+		return 0;
+	if (unlikely(timeout_ms < 0 && hopeless(ring))) {
+		sluice_ring_flush(ring);
+		return 0;
+	}
 	beat(ring);
 	ret = nap(ring, timeout_ms < 0 ? 0 : timeout_ms > INT_MAX / US_PER_MS ? INT_MAX : timeout_ms * US_PER_MS);
-	interrupted(ring);
+	if (!ret)
+		interrupted(ring);
 	return ret;
 }
 
