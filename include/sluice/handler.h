@@ -28,7 +28,8 @@ extern "C" {
  *
  * Every request handed to serve() belongs to the handler until it is answered, with sluice_respond(),
  * sluice_respond_from(), sluice_done() or sluice_reject(): at once, or later from poll(). The worker flushes the ring
- * after serve() and after a poll() that returned more than 0.
+ * after serve(), in the call that puts it to sleep if there is nothing more to do, and after a poll() that returned more
+ * than 0.
  */
 #define SLUICE_HANDLER_ABI	1
 #define SLUICE_HANDLER_SYMBOL	"sluice_handler_main"

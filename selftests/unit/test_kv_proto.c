@@ -99,6 +99,39 @@ TEST(kv_session__keys_of_250_bytes_and_no_more)
 	stop();
 }
 
+/* One key behind one space is cut out in a way of its own: it must say what the other way does. */
+TEST(kv_session__a_get_of_one_key_is_like_any_other)
+{
+	static const char *const ends[] = { "\r\n", "\n", " \r\n", "\r\r\n", "\rx\r\n", "" };
+	char in[400], want[2000], key[300];
+	size_t k, e, len;
+
+	start();
+	for (k = 0; k <= 252; k++) {
+		memset(key, 'k', k);
+		key[k] = 0;
+		if (k && k <= 250 && k % 3) {
+			snprintf(in, sizeof(in), "set %s 5 0 2\r\nxy\r\n", key);
+			says(in, "STORED\r\n");
+		}
+		for (e = 0; e < sizeof(ends) / sizeof(ends[0]); e++) {
+			snprintf(in, sizeof(in), "get  %s%s", key, ends[e]);
+			run(in, strlen(in));
+			len = session.out.len;
+			memcpy(want, session.out.data, len);
+			want[len] = 0;
+			snprintf(in, sizeof(in), "get %s%s", key, ends[e]);
+			says(in, want);
+			EXPECT_EQ(session.incomplete, !*ends[e]);
+		}
+	}
+	for (k = 0; k < 7; k++) {
+		run("get key\r\n", k);
+		EXPECT_EQ(session.out.len, 0);
+	}
+	stop();
+}
+
 TEST(kv_session__a_response_over_the_limit_is_an_error_and_the_next_is_not)
 {
 	static char in[8300];

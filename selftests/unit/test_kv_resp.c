@@ -116,6 +116,40 @@ TEST(kv_resp__values_over_the_limit_and_long_keys_are_errors)
 	stop();
 }
 
+/* A GET as clients write it is cut out in a way of its own: it must say what the other way does, which mixed case takes. */
+TEST(kv_resp__a_get_is_like_any_other)
+{
+	char in[400], want[400];
+	size_t k, len, cut;
+
+	start(2);
+	for (k = 0; k <= 252; k++) {
+		char key[300];
+
+		memset(key, 'k', k);
+		key[k] = 0;
+		if (k && k <= 250 && k % 3) {
+			len = sprintf(in, "*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$2\r\nxy\r\n", k, key);
+			run(in, len);
+		}
+		len = sprintf(in, "*2\r\n$3\r\nGeT\r\n$%zu\r\n%s\r\n", k, key);
+		run(in, len);
+		snprintf(want, sizeof(want), "%.*s", (int)session.out.len, session.out.data);
+		memcpy(in + 8, "GET", 3);
+		says(in, want);
+		memcpy(in + 8, "get", 3);
+		says(in, want);
+		for (cut = 1; cut < len; cut++) {
+			run(in, cut);
+			EXPECT(!session.out.len && session.incomplete);
+		}
+	}
+	says("*2\r\n$3\r\nGET\r\n$3\r\nk\r\n\r\n", "$-1\r\n");
+	says("*2\r\n$3\r\nGET\r\n$1\r\nkk\r\n", "-ERR Protocol error\r\n");
+	says("*2\r\n$3\r\nGET\r\n$+1\r\nk\r\n", "-ERR Protocol error\r\n");
+	stop();
+}
+
 TEST(kv_resp__info_is_one_string)
 {
 	start(2);

@@ -174,7 +174,6 @@ static void nap_in_ring(struct worker *w, int ms)
 	int ret = sluice_ring_nap(w->ring, ms < 0 ? WORKER_TICK_MS : ms);
 
 	w->sleeps++;
-	w->unsent = false;
 	w->woken = ret > 0;
 	w->ticked = !w->woken;
 	if (ret == -ESHUTDOWN || ret == -EPROTO)
@@ -188,14 +187,11 @@ static void go_to_sleep(struct worker *w, struct sluice_ring *ring, int ms)
 
 	/* whoever does not sleep does not hear the clock */
 	w->ticked = true;
-	if (state && ring && w->unsent) {
-		/* it may go on when the kernel has taken what it answered */
-		w->unsent = false;
-		sluice_ring_flush(ring);
+	if (state > 0) {
+		if (ring)
+			sluice_ring_flush(ring);
 		return;
 	}
-	if (state > 0)
-		return;
 	if (state < 0)
 		ms = 1;
 	if (ring && handler_fd(w) < 0)
@@ -359,10 +355,13 @@ static uint32_t spin_us(struct worker *w)
 	return atomic_load_explicit(&w->spin_us, memory_order_relaxed);
 }
 
-/* Whether finding nothing in the next turn sends it to sleep in its ring, which hands over what was answered in this one. */
+/*
+ * Whether finding nothing in the next turn sends it to sleep in its ring, which hands over what was answered in this one. Not
+ * if the handler holds requests: it may go on with them as soon as the kernel has taken other answers.
+ */
 static bool soon_asleep(struct worker *w)
 {
-	return handler_fd(w) < 0 && (!spin_us(w) || (spin_us(w) != UINT32_MAX && spin_failed(&w->spin)));
+	return handler_fd(w) < 0 && !busy(w) && (!spin_us(w) || (spin_us(w) != UINT32_MAX && spin_failed(&w->spin)));
 }
 
 static void idle(struct worker *w, bool paused)
@@ -422,8 +421,7 @@ static void turn(struct worker *w, unsigned int o)
 		return;
 	}
 	w->woken = false;
-	w->unsent = !did && n < BATCH && soon_asleep(w);
-	if (!w->unsent && !look_at_ring(w))
+	if ((did || n == BATCH || !soon_asleep(w)) && !look_at_ring(w))
 		return;
 	if (w->idle_since && w->spinning)
 		spin_ended(&w->spin, true);

@@ -72,7 +72,6 @@ struct worker {
 	bool spinning;
 	bool ticked;			/* it may be time for a tick: look at the clock */
 	bool woken;			/* the ring ended its sleep, and no turn has found anything since */
-	bool unsent;			/* what is answered is handed over when it goes to sleep */
 	struct spin spin;
 	uint64_t next_tick;
 	struct nap nap;

@@ -165,6 +165,8 @@ static int send_response(struct exchange *x)
 
 	if (!out->len)
 		return send_nothing(x);
+	if (out->len <= (x->framed ? KV_UDP_DATA : x->req.room) && piece_size(x, 0) <= x->req.room)
+		return send_in_place(x, 0) == -EAGAIN ? -EAGAIN : 0;
 	count = piece_count(x);
 	for (i = x->next_piece; i < count && !err; i++) {
 		x->next_piece = i;

@@ -3,7 +3,7 @@
 #include "kv_proto.h"
 
 /* VALUE <key> <flags> <bytes> [<cas unique>]\r\n<data>\r\n */
-static void put_item(struct kv_store *s, struct kv_item *it, bool want_cas, struct kv_buf *out)
+static void put_item(struct kv_store *s, struct kv_item *it, const struct kv_op *op, struct kv_buf *out)
 {
 	char *p;
 
@@ -12,13 +12,13 @@ static void put_item(struct kv_store *s, struct kv_item *it, bool want_cas, stru
 	p = out->data + out->len;
 	memcpy(p, "VALUE ", 6);
 	p += 6;
-	kv_item_key(s, it, p);
+	memcpy(p, op->key, it->nkey);
 	p += it->nkey;
 	*p++ = ' ';
 	p += kv_digits(p, it->flags);
 	*p++ = ' ';
 	p += kv_digits(p, it->nbytes);
-	if (want_cas) {
+	if (op->want_cas) {
 		*p++ = ' ';
 		p += kv_digits(p, it->cas);
 	}
@@ -67,7 +67,7 @@ static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out
 	if (op->resp)
 		put_bulk(s, it, out);
 	else
-		put_item(s, it, op->want_cas, out);
+		put_item(s, it, op, out);
 }
 
 static void execute_touch(struct kv_store *s, struct kv_op *op)

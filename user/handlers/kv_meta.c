@@ -202,6 +202,7 @@ bool kv_meta_parse(struct kv_cmd *cmd, const char *line, const char *end, const 
 	const char *pos = line + 2, *wrong;
 	struct token t, more;
 
+	memset(m, 0, sizeof(*m));
 	m->command = line[1];
 	cmd->op.command = KV_CMD_META;
 	if (m->command == 'n')

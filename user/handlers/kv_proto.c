@@ -309,14 +309,43 @@ static bool parse_line(struct kv_cmd *cmd, const struct line *l)
 	return true;
 }
 
+/*
+ * What most requests are: "get ", one key, and the end of the line; one operation on one key, like others. False: it is not
+ * that, or not all of it.
+ */
+static bool parse_one_get(const char *data, size_t len, struct kv_cmd *cmd)
+{
+	const char *key = data + 4, *newline;
+	size_t n;
+
+	if (len < 6 || memcmp(data, "get ", 4))
+		return false;
+	len -= 4;
+	newline = memchr(key, '\n', len < KV_KEY_MAX + 2 ? len : KV_KEY_MAX + 2);
+	if (!newline)
+		return false;
+	n = newline - key;
+	n -= n && newline[-1] == '\r';
+	if (!n || n > KV_KEY_MAX || memchr(key, ' ', n))
+		return false;
+	kv_cmd_clear(cmd);
+	cmd->op.command = KV_CMD_GET;
+	cmd->op.key = key;
+	cmd->op.nkey = n;
+	cmd->size = newline + 1 - data;
+	return true;
+}
+
 static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd)
 {
-	const char *newline = memchr(data, '\n', len < KV_LINE_MAX ? len : KV_LINE_MAX);
 	struct line l = { .item_max = item_max };
-	const char *pos = data;
+	const char *pos = data, *newline;
 	struct token t;
 
-	memset(cmd, 0, offsetof(struct kv_cmd, decoded));
+	if (parse_one_get(data, len, cmd))
+		return true;
+	newline = memchr(data, '\n', len < KV_LINE_MAX ? len : KV_LINE_MAX);
+	kv_cmd_clear(cmd);
 	if (!newline) {
 		if (len < KV_LINE_MAX)
 			return false;
@@ -380,7 +409,9 @@ static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_
 	/* meta commands have said it all */
 	if (cmd->noreply || op->command == KV_CMD_META)
 		return;
-	if (op->status == KV_OK)
+	if (op->command == KV_CMD_GET)
+		kv_buf_str(out, KV_END);
+	else if (op->status == KV_OK)
 		respond_ok(op, out);
 	else if (op->status == KV_NO_MEMORY)
 		kv_buf_str(out, op->command == KV_CMD_ARITH ? "SERVER_ERROR out of memory in incr\r\n" :

@@ -122,6 +122,14 @@ struct kv_cmd {
 	char decoded[KV_KEY_MAX];
 };
 
+/* Make @cmd one that says nothing; but for @decoded, and what only meta commands look at, which clear it themselves. */
+static inline void kv_cmd_clear(struct kv_cmd *cmd)
+{
+	memset(&cmd->op, 0, offsetof(struct kv_op, meta));
+	memset((char *)cmd + offsetof(struct kv_cmd, noreply), 0,
+	       offsetof(struct kv_cmd, decoded) - offsetof(struct kv_cmd, noreply));
+}
+
 /* What stats needs to know beside the sums over all shards. */
 struct kv_server {
 	uint32_t now;

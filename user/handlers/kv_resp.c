@@ -151,7 +151,10 @@ static void for_many(struct kv_cmd *cmd, const struct args *g, enum kv_command c
 
 static void do_get(struct kv_cmd *cmd, const struct args *g)
 {
-	for_many(cmd, g, KV_CMD_GET, KIND_VALUE, 1);
+	cmd->op.resp = true;
+	cmd->op.command = KV_CMD_GET;
+	cmd->kind = KIND_VALUE;
+	take_key(cmd, g->a[0]);
 }
 
 static void do_mget(struct kv_cmd *cmd, const struct args *g)
@@ -434,6 +437,33 @@ static bool parse_inline(const char *data, size_t len, struct kv_cmd *cmd)
 	return true;
 }
 
+/* What most requests are: GET and its key, as clients write them. False: it is not that, or not all of it. */
+static bool parse_get(const char *data, size_t len, struct kv_cmd *cmd)
+{
+	static const char upper[] = "*2\r\n$3\r\nGET\r\n$", lower[] = "*2\r\n$3\r\nget\r\n$";
+	const size_t fixed = sizeof(upper) - 1;
+	const char *p = data + fixed;
+	uint32_t n = 0, digits;
+
+	/* three digits, two line ends */
+	if (len < fixed + 3 + 4 || (memcmp(data, upper, fixed) && memcmp(data, lower, fixed)))
+		return false;
+	for (digits = 0; digits < 3 && *p >= '0' && *p <= '9'; digits++)
+		n = n * 10 + *p++ - '0';
+	if (!n || n > KV_KEY_MAX || p[0] != '\r' || p[1] != '\n')
+		return false;
+	p += 2;
+	if ((size_t)(data + len - p) < n + 2 || p[n] != '\r' || p[n + 1] != '\n')
+		return false;
+	cmd->op.key = p;
+	cmd->op.nkey = n;
+	cmd->op.command = KV_CMD_GET;
+	cmd->op.resp = true;
+	cmd->kind = KIND_VALUE;
+	cmd->size = p + n + 2 - data;
+	return true;
+}
+
 static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd)
 {
 	const char *pos = data, *end = data + len;
@@ -443,7 +473,9 @@ static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd
 	int ret;
 
 	(void)item_max;		/* the store refuses what is too large */
-	memset(cmd, 0, sizeof(*cmd));
+	kv_cmd_clear(cmd);
+	if (parse_get(data, len, cmd))
+		return true;
 	if (data[0] != '*')
 		return parse_inline(data, len, cmd);
 	ret = read_header(&pos, end, '*', ARGS_MAX, &n);
@@ -541,6 +573,8 @@ static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_
 {
 	bool done = op->status == KV_OK || op->status == KV_STORED;
 
+	if (cmd->kind == KIND_VALUE)
+		return;
 	if (op->status == KV_TOO_LARGE || op->status == KV_NO_MEMORY)
 		kv_buf_str(out, op->status == KV_NO_MEMORY ? "-OOM out of memory\r\n" : TOO_LARGE);
 	else if (op->status == KV_NON_NUMERIC)
