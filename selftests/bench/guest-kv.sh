@@ -18,12 +18,22 @@ drop_replies() {
 	NFT
 }
 
+# requests that were not served: the kernel's counter of its receive buffers, or Sluice's of all that it refused or let go
+lost() {
+	case $1 in
+	memcached) awk '$1 == "Udp:" && $2 ~ /^[0-9]/ { print $6 }' /proc/net/snmp ;;
+	*) sluice stats listener | awk '/^    / && $1 ~ /^(rejected|dropped|expired|cancelled)/ { n += $2 } END { print n + 0 }' ;;
+	esac
+}
+
 # as many requests whatever is in flight: what the kernel does now and then falls on all alike
 rounds() { echo $((ROUNDS * 64 / $1)); }
 
 # ask NAME PID: the replies are right; then, with the client's device dropping them, what they cost
 ask() {
+	local before
 	cost-kv check "$1" || return
+	before=$(lost "$1")
 	case $1 in
 	*-xdp) ip netns exec bench cost drop v1 ;;
 	*) drop_replies ;;
@@ -35,6 +45,10 @@ ask() {
 	*-xdp) ip -n bench link set v1 xdp off ;;
 	*) ip netns exec bench nft delete table netdev replies ;;
 	esac
+	[ "$(lost "$1")" = "$before" ] || {
+		echo "requests were refused or lost: $(lost "$1"), $before before" >>/tmp/server.log
+		return 1
+	}
 }
 
 serve() {
@@ -52,7 +66,8 @@ serve() {
 	*)
 		# the client's device takes frames from a driver
 		ip netns exec bench ethtool -K v1 gro on
-		sluice group add echo steer hash backlog 0
+		# a window that holds all that is in flight: nothing may be refused, nor wait elsewhere
+		sluice group add echo steer hash backlog 0 window 256
 		case $1 in
 		*-xdp) sluice listener add bench xdp dev v0 udp 10.9.0.1:7000 default group echo ;;
 		*) sluice listener add bench udp 10.9.0.1:7000 default group echo ;;

@@ -259,6 +259,63 @@ TEST(kv_check__says_what_is_wrong_and_where)
 	EXPECT_EQ(handler_kv.check(&hc, &err), -EINVAL);
 }
 
+/* The response to a get of one key is written over the key that it begins with. */
+TEST(kv_serve__a_get_in_place_is_right_for_any_sizes)
+{
+	static const unsigned int values[] = { 0, 1, 9, 10, 99, 100, 1000, 1105, 1106, 1300, 1310, 1320, 1330, 1392, 3000 };
+	static char in[4096], want[4096], key[251], value[3001];
+	struct host_reply r;
+	size_t v, k, n;
+
+	start(4);
+	memset(value, 'v', sizeof(value));
+	for (v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
+		for (k = 1; k <= 250; k += k < 12 ? 1 : 34) {
+			memset(key, 'a' + k % 26, k);
+			key[k] = 0;
+			n = sprintf(in, "set %s 1234567890 0 %u\r\n%.*s\r\n", key, values[v], (int)values[v], value);
+			says(in, "STORED\r\n");
+			n = sprintf(want, "VALUE %s 1234567890 %u\r\n%.*s\r\nEND\r\n", key, values[v], (int)values[v], value);
+			sprintf(in, "get %s\r\n", key);
+			/* the number of the datagram means nothing when there is one */
+			EXPECT_GE(publish(77, 5, 1, in, strlen(in)), 0);
+			turn();
+			EXPECT(ring_host_take(host, &r));
+			EXPECT_EQ(r.flags & ~(uint32_t)SLUICE_RESP_MORE, 0);
+			EXPECT(!memcmp(r.data, "\0\115\0\0\0", 5) && r.data[5] == (n > KV_UDP_DATA ? (n - 1) / KV_UDP_DATA + 1 : 1));
+			EXPECT(!memcmp(r.data + 8, want, r.len - 8));
+			EXPECT_EQ(r.len - 8, n > KV_UDP_DATA ? KV_UDP_DATA : n);
+			while (r.flags & SLUICE_RESP_MORE)
+				EXPECT(ring_host_take(host, &r));
+		}
+	}
+	stop();
+}
+
+TEST(kv_serve__a_response_in_place_waits_for_the_queue)
+{
+	struct host_reply r;
+	int i, n = 0, turns;
+
+	ring_host_responses = 2;
+	start(0);
+	ring_host_responses = 0;
+	says("set a 7 0 3\r\nxyz\r\n", "STORED\r\n");
+	for (i = 0; i < 8; i++)
+		EXPECT_GE(publish(i, 0, 1, i % 2 ? "get b\r\n" : "get a\r\n", 7), 0);
+	for (turns = 0; n < 8; turns++) {
+		EXPECT_LE(turns, 20);
+		turn();
+		while (ring_host_take(host, &r)) {
+			EXPECT_EQ(r.data[1], n);
+			EXPECT_EQ(r.len, n % 2 ? 8 + 5 : 8 + 23);
+			EXPECT(!memcmp(r.data + 8, n % 2 ? "END\r\n" : "VALUE a 7 3\r\nxyz\r\nEND\r\n", r.len - 8));
+			n++;
+		}
+	}
+	stop();
+}
+
 TEST(kv_serve__random_datagrams_are_each_answered_once)
 {
 	uint8_t datagram[600];

@@ -138,6 +138,29 @@ TEST(kv_meta__each_command_as_memcached_answers_it)
 	stop();
 }
 
+TEST(kv_meta__what_is_over_as_soon_as_it_is_stored)
+{
+	start();
+	says("ms e 1 T-1\r\nx\r\n", "HD\r\n");
+	says("mg e v\r\n", "EN\r\n");
+	says("ms e 1 T-1 k O9\r\nx\r\n", "HD ke O9\r\n");
+	says("ms e 1 T3333320\r\nx\r\n", "HD\r\n");
+	says("mg e v\r\n", "EN\r\n");
+	says("mg e N-1 v\r\n", "VA 0 W\r\n\r\n");
+	says("mg e N-1 k\r\n", "HD ke W\r\n");
+	says("mg e N3333320\r\n", "HD W\r\n");
+	says("mg e v\r\n", "EN\r\n");
+	says("ma e N-1 J5 v\r\n", "VA 1\r\n5\r\n");
+	says("ma e N-1 J5\r\n", "HD\r\n");
+	says("set e 0 0 1\r\n5\r\n", "STORED\r\n");
+	says("ma e T-1 v\r\n", "VA 1\r\n6\r\n");
+	says("ma e v\r\n", "NF\r\n");
+	says("set e 0 0 1\r\n5\r\n", "STORED\r\n");
+	says("ma e T-1 k\r\n", "HD ke\r\n");
+	says("mg e v\r\n", "EN\r\n");
+	stop();
+}
+
 TEST(kv_meta__keys_in_base64_come_back_as_they_came)
 {
 	static const char *const keys[] = { "AA==", "AAA=", "AAAA", "/+8=", "Zm9vYmFy", "AGEgYg0K" };

@@ -13,6 +13,7 @@
 #define ITEM_MAX_DEFAULT	(1U << 20)
 #define RESPONSE_MAX_DEFAULT	(4U << 20)
 #define RESPONSE_MAX_MAX	(64U << 20)	/* its datagrams still fit the header's 16-bit count */
+#define END_ROOM		(sizeof(KV_END) - 1)	/* what a dialect puts behind the item that a get found */
 #define CRAWL			4096		/* chunks looked at for expired items per tick */
 
 #define MULTI_DATAGRAM	"SERVER_ERROR multi-packet request not supported\r\n"
@@ -57,6 +58,7 @@ struct exchange {
  * @busy: exchanges in use
  * @reply_size: bytes of a reply slot
  * @dialect: what its requests speak
+ * @cmd: of the request that is served in place
  */
 struct kv_worker {
 	struct kv_shard *shard;
@@ -67,6 +69,7 @@ struct kv_worker {
 	unsigned int busy;
 	uint32_t reply_size;
 	const struct kv_dialect *dialect;
+	struct kv_cmd cmd;
 	uint64_t requests;
 	uint64_t delayed;
 	uint64_t malformed;
@@ -260,6 +263,54 @@ static const struct kv_dialect *dialect_of(const struct kv_worker *w, const stru
 	return req->conn && req->len && *(const char *)req->data == '*' ? &kv_resp : w->dialect;
 }
 
+/* The response @out, which lies in the request's slot, does not fit the queue yet. */
+static void keep(struct kv_worker *w, const struct sluice_request *req, bool framed, const struct kv_buf *out)
+{
+	struct exchange *x = exchange_get(w);
+
+	if (!x) {
+		sluice_reject(w->ring, req);
+		return;
+	}
+	x->req = *req;
+	x->framed = framed;
+	x->id = framed ? kv_udp_get(req->data) : 0;
+	x->session.dialect = dialect_of(w, req);
+	kv_session_start(&x->session, NULL, 0);
+	kv_buf_add(&x->session.out, out->data, out->len);
+	finish(x);
+}
+
+/*
+ * What most requests are, a get of one key whose response fits its slot: it is written over the request. False: it is not
+ * that; nothing was done.
+ */
+static bool serve_in_place(struct kv_worker *w, const struct sluice_request *req, bool framed)
+{
+	const struct kv_dialect *dialect = dialect_of(w, req);
+	uint32_t skip = framed ? KV_UDP_HEADER : 0, room = req->room - skip;
+	uint8_t *data = req->data;
+	struct kv_buf out = { .data = (char *)data + skip };
+	struct kv_cmd *cmd = &w->cmd;
+
+	/* all keys are here if there are no other shards to be woken by */
+	if (kv_shard_fd(w->shard) >= 0 || req->len <= skip || !dialect->parse_get(out.data, req->len - skip, cmd) ||
+	    cmd->size != req->len - skip || (framed && kv_udp_get(data + 4) != 1))
+		return false;
+	/* one datagram, and within what any configuration lets a response be */
+	out.cap = room > KV_UDP_DATA ? KV_UDP_DATA : room;
+	if (out.cap < END_ROOM || !kv_execute_get(kv_shard_store(w->shard), &cmd->op, &out, out.cap - END_ROOM))
+		return false;
+	dialect->respond(cmd, &cmd->op, &out);
+	if (framed) {
+		kv_udp_put(data + 2, 0);
+		kv_udp_put(data + 6, 0);
+	}
+	if (sluice_respond(w->ring, req, skip + out.len) == -EAGAIN)
+		keep(w, req, framed, &out);
+	return true;
+}
+
 static void serve_one(struct kv_worker *w, const struct sluice_request *req)
 {
 	bool framed = !req->conn && w->dialect == &kv_text, short_frame = framed && req->len < KV_UDP_HEADER;
@@ -268,6 +319,8 @@ static void serve_one(struct kv_worker *w, const struct sluice_request *req)
 	struct exchange *x;
 
 	w->requests++;
+	if (serve_in_place(w, req, framed))
+		return;
 	w->malformed += short_frame;
 	x = short_frame ? NULL : exchange_get(w);
 	if (!x) {

@@ -85,9 +85,12 @@ static inline unsigned int kv_digits(char *to, uint64_t v)
 	char tmp[20];
 	unsigned int n = 0, i;
 
-	if (v < 10) {
-		*to = '0' + v;
-		return 1;
+	if (v < 100) {
+		n = v > 9;
+		if (n)
+			*to++ = '0' + v / 10;
+		*to = '0' + v % 10;
+		return n + 1;
 	}
 	do {
 		tmp[n++] = '0' + v % 10;

@@ -2,18 +2,23 @@
 /* Performs operations on a store, whatever protocol they came by. */
 #include "kv_proto.h"
 
-/* VALUE <key> <flags> <bytes> [<cas unique>]\r\n<data>\r\n */
+/* Bytes that put_item() and put_bulk() may take. */
+static size_t item_room(const struct kv_item *it)
+{
+	return 6 + it->nkey + 3 * 21 + 2 + (size_t)it->nbytes + 2;
+}
+
+/* VALUE <key> <flags> <bytes> [<cas unique>]\r\n<data>\r\n. The request, with its key, may lie where this is written. */
 static void put_item(struct kv_store *s, struct kv_item *it, const struct kv_op *op, struct kv_buf *out)
 {
 	char *p;
 
-	if (!kv_buf_room(out, 6 + it->nkey + 3 * 21 + 2 + (size_t)it->nbytes + 2))
+	if (!kv_buf_room(out, item_room(it)))
 		return;
 	p = out->data + out->len;
+	memmove(p + 6, op->key, it->nkey);
 	memcpy(p, "VALUE ", 6);
-	p += 6;
-	memcpy(p, op->key, it->nkey);
-	p += it->nkey;
+	p += 6 + it->nkey;
 	*p++ = ' ';
 	p += kv_digits(p, it->flags);
 	*p++ = ' ';
@@ -36,7 +41,7 @@ static void put_bulk(struct kv_store *s, struct kv_item *it, struct kv_buf *out)
 {
 	char *p;
 
-	if (!kv_buf_room(out, 1 + 20 + 2 + (size_t)it->nbytes + 2))
+	if (!kv_buf_room(out, item_room(it)))
 		return;
 	p = out->data + out->len;
 	*p++ = '$';
@@ -47,10 +52,9 @@ static void put_bulk(struct kv_store *s, struct kv_item *it, struct kv_buf *out)
 	out->len = p + 4 + it->nbytes - out->data;
 }
 
-static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
+static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_item *it, struct kv_buf *out)
 {
 	struct kv_stats *stats = kv_store_stats(s);
-	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
 
 	/* As memcached counts: gat touches, and gets nothing. */
 	*(op->touch ? &stats->cmd_touch : &stats->cmd_get) += 1;
@@ -103,7 +107,7 @@ void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
 
 	switch (op->command) {
 	case KV_CMD_GET:
-		execute_get(s, op, out);
+		execute_get(s, op, kv_store_find(s, op->key, op->nkey), out);
 		break;
 	case KV_CMD_STORE:
 		op->value.exptime = kv_expiry(op->exptime, now);
@@ -140,4 +144,14 @@ void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
 		kv_store_reset(s);
 		break;
 	}
+}
+
+bool kv_execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out, size_t room)
+{
+	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
+
+	if (it && item_room(it) > room)
+		return false;
+	execute_get(s, op, it, out);
+	return true;
 }

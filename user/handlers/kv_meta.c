@@ -320,16 +320,25 @@ static void count_get(struct kv_store *s, const struct kv_meta *m, bool hit)
 	}
 }
 
-static struct kv_item *vivify(struct kv_store *s, const struct kv_op *op, const void *data, uint32_t n)
+/* Mark what was stored. Return: it, or NULL if its time to live is over already. */
+static struct kv_item *mark(struct kv_store *s, const struct kv_op *op, uint8_t marks)
+{
+	struct kv_item *it = kv_store_peek(s, op->key, op->nkey);
+
+	if (it)
+		it->marks = marks | (op->meta.binary ? KV_ITEM_BINARY : 0);
+	return it;
+}
+
+/* False: it cannot be stored. */
+static bool vivify(struct kv_store *s, const struct kv_op *op, const void *data, uint32_t n)
 {
 	struct kv_value v = { .data = data, .nbytes = n, .exptime = kv_expiry(op->meta.vivify_ttl, kv_store_now(s)) };
-	struct kv_item *it;
 
 	if (kv_store_put(s, KV_MODE_ADD, op->key, op->nkey, &v) != KV_STORED)
-		return NULL;
-	it = kv_store_peek(s, op->key, op->nkey);
-	it->marks = op->meta.binary ? KV_ITEM_BINARY : 0;
-	return it;
+		return false;
+	mark(s, op, 0);
+	return true;
 }
 
 /*
@@ -362,12 +371,19 @@ static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out
 	uint32_t used = it ? it->used : 0;
 	bool made = false;
 
-	if (!it && m->vivify) {
-		it = vivify(s, op, "", 0);
-		made = it;
+	if (!it && m->vivify && vivify(s, op, "", 0)) {
+		it = kv_store_peek(s, op->key, op->nkey);
+		made = true;
 		used = kv_store_now(s);
 	}
 	count_get(s, m, it);
+	if (!it && made) {
+		/* it was made, and its time was over at once: whoever asks for that is to fetch it all the same */
+		kv_buf_str(out, m->value ? "VA 0" : "HD");
+		put_flags(s, NULL, op, 0, 0, out);
+		kv_buf_str(out, m->value ? " W\r\n\r\n" : " W\r\n");
+		return;
+	}
 	if (!it) {
 		if (!m->quiet)
 			put_result(s, NULL, op, "EN", out);
@@ -458,10 +474,8 @@ static void execute_set(struct kv_store *s, struct kv_op *op, struct kv_buf *out
 		status = KV_EXISTS;
 	else
 		status = kv_store_put(s, mode, op->key, op->nkey, &op->value);
-	if (status == KV_STORED) {
-		it = kv_store_peek(s, op->key, op->nkey);
-		it->marks = marks | (m->binary ? KV_ITEM_BINARY : 0);
-	}
+	if (status == KV_STORED)
+		it = mark(s, op, marks);
 	put_status(s, op, status, it, out);
 }
 
@@ -509,9 +523,11 @@ static void execute_arith(struct kv_store *s, struct kv_op *op, struct kv_buf *o
 		put_status(s, op, status, NULL, out);
 		return;
 	}
-	if (m->new_ttl && it)
-		kv_store_peek(s, op->key, op->nkey)->exptime = kv_expiry(m->ttl, kv_store_now(s));
 	it = kv_store_peek(s, op->key, op->nkey);
+	if (m->new_ttl && it && !made) {
+		it->exptime = kv_expiry(m->ttl, kv_store_now(s));
+		it = kv_store_peek(s, op->key, op->nkey);
+	}
 	if (!m->value || m->quiet) {
 		put_status(s, op, KV_OK, it, out);
 		return;

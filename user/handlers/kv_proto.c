@@ -437,6 +437,7 @@ static void respond_all(const struct kv_cmd *cmd, const struct kv_stats *sum, co
 
 const struct kv_dialect kv_text = {
 	.parse = parse,
+	.parse_get = parse_one_get,
 	.next = next_key,
 	.end = end_keys,
 	.respond = respond,

@@ -143,6 +143,7 @@ struct kv_server {
  * struct kv_dialect - a protocol: bytes to commands, results to bytes
  * @parse: cut one command out of @len bytes at @data; values beyond @item_max are not accepted. False if the command is
  *	not complete. Anything else is a command: what cannot be understood is a KV_CMD_TEXT that says so
+ * @parse_get: the same for one that gets one key, in the form that most clients send. False: it is not that, or not complete
  * @next: next operation of a command for many keys: 1 and @op filled, 0 at the end, -1 if a key is too long
  * @begin, @end: append what comes before and after the results of a command for many keys
  * @respond: append the response to an operation on one key
@@ -152,6 +153,7 @@ struct kv_server {
  */
 struct kv_dialect {
 	bool (*parse)(const char *data, size_t len, uint32_t item_max, struct kv_cmd *cmd);
+	bool (*parse_get)(const char *data, size_t len, struct kv_cmd *cmd);
 	int (*next)(struct kv_cmd *cmd, struct kv_op *op);
 	void (*begin)(const struct kv_cmd *cmd, struct kv_buf *out);
 	void (*end)(const struct kv_cmd *cmd, struct kv_buf *out);
@@ -169,6 +171,12 @@ extern const struct kv_dialect kv_resp;		/* a subset of Redis's */
 
 /* Perform @op on a store. What a get finds is appended to @out, ready to send. */
 void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out);
+
+/*
+ * The same for a KV_CMD_GET, whose request may lie at the end of @out and is written over. False: what was found may take more
+ * than @room bytes; nothing was done.
+ */
+bool kv_execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out, size_t room);
 
 /*
  * The meta command in a line that begins with its name; @data, @len: what follows the line. False: its value is not there
