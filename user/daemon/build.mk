@@ -7,6 +7,11 @@ PROGS += sluiced
 COMPLETED += sluiced
 sluiced-objs := $(patsubst %,daemon/%.o,$(DAEMON_PARTS)) $(HANDLER_OBJS)
 sluiced-cflags := -DPLUGIN_DIR='"$(LIBDIR)/sluice"'
+# the store's small functions are called across its files with every request
+ifeq ($(SAN),)
+sluiced-cflags += -flto
+sluiced-ldflags := -flto=auto $(CFLAGS)
+endif
 sluiced-ldlibs := $(LIBSLUICE_SO) -lsystemd -ldl
 
 FILES += daemon/install/sluiced.service.in:$(PREFIX)/lib/systemd/system/sluiced.service \

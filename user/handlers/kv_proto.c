@@ -309,27 +309,55 @@ static bool parse_line(struct kv_cmd *cmd, const struct line *l)
 	return true;
 }
 
+/* Whether one of @n bytes is a blank or ends a line; eight at a time. */
+static bool parted(const char *p, size_t n)
+{
+	const uint64_t ones = ~0ULL / 255, tops = ones << 7;
+	uint64_t bytes, blank, end, hit = 0;
+	size_t i = 0;
+
+	if (n < 8) {
+		while (i < n && p[i] != ' ' && p[i] != '\n')
+			i++;
+		return i < n;
+	}
+	do {
+		i = i + 8 < n ? i + 8 : n;
+		memcpy(&bytes, p + i - 8, 8);
+		blank = bytes ^ ones * ' ';
+		end = bytes ^ ones * '\n';
+		/* the top bit of the lowest zero byte, and of none if there is none */
+		hit |= ((blank - ones) & ~blank) | ((end - ones) & ~end);
+	} while (i < n);
+	return hit & tops;
+}
+
 /*
  * What most requests are: "get ", one key, and the end of the line; one operation on one key, like others. False: it is not
  * that, or not all of it.
  */
 static bool parse_one_get(const char *data, size_t len, struct kv_cmd *cmd)
 {
-	const char *key = data + 4, *newline;
-	size_t n;
+	const char *key = data + 4, *newline = data + len - 1;
+	size_t n = len - 6;
 
 	if (len < 6 || memcmp(data, "get ", 4))
 		return false;
-	len -= 4;
-	newline = memchr(key, '\n', len < KV_KEY_MAX + 2 ? len : KV_KEY_MAX + 2);
-	if (!newline)
+	/* nearly always that is all there is */
+	if (n > KV_KEY_MAX || newline[0] != '\n' || newline[-1] != '\r' || parted(key, n)) {
+		len -= 4;
+		newline = memchr(key, '\n', len < KV_KEY_MAX + 2 ? len : KV_KEY_MAX + 2);
+		if (!newline)
+			return false;
+		n = newline - key;
+		n -= n && newline[-1] == '\r';
+		if (n > KV_KEY_MAX || memchr(key, ' ', n))
+			return false;
+	}
+	if (!n)
 		return false;
-	n = newline - key;
-	n -= n && newline[-1] == '\r';
-	if (!n || n > KV_KEY_MAX || memchr(key, ' ', n))
-		return false;
-	kv_cmd_clear(cmd);
 	cmd->op.command = KV_CMD_GET;
+	cmd->op.resp = false;
 	cmd->op.key = key;
 	cmd->op.nkey = n;
 	cmd->size = newline + 1 - data;
@@ -342,10 +370,10 @@ static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd
 	const char *pos = data, *newline;
 	struct token t;
 
+	kv_cmd_clear(cmd);
 	if (parse_one_get(data, len, cmd))
 		return true;
 	newline = memchr(data, '\n', len < KV_LINE_MAX ? len : KV_LINE_MAX);
-	kv_cmd_clear(cmd);
 	if (!newline) {
 		if (len < KV_LINE_MAX)
 			return false;
@@ -406,12 +434,14 @@ static void respond(const struct kv_cmd *cmd, const struct kv_op *op, struct kv_
 		[KV_NON_NUMERIC] = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n",
 	};
 
+	if (op->command == KV_CMD_GET) {
+		kv_buf_add(out, KV_END, sizeof(KV_END) - 1);
+		return;
+	}
 	/* meta commands have said it all */
 	if (cmd->noreply || op->command == KV_CMD_META)
 		return;
-	if (op->command == KV_CMD_GET)
-		kv_buf_str(out, KV_END);
-	else if (op->status == KV_OK)
+	if (op->status == KV_OK)
 		respond_ok(op, out);
 	else if (op->status == KV_NO_MEMORY)
 		kv_buf_str(out, op->command == KV_CMD_ARITH ? "SERVER_ERROR out of memory in incr\r\n" :

@@ -143,7 +143,8 @@ struct kv_server {
  * struct kv_dialect - a protocol: bytes to commands, results to bytes
  * @parse: cut one command out of @len bytes at @data; values beyond @item_max are not accepted. False if the command is
  *	not complete. Anything else is a command: what cannot be understood is a KV_CMD_TEXT that says so
- * @parse_get: the same for one that gets one key, in the form that most clients send. False: it is not that, or not complete
+ * @parse_get: the same for one that gets one key, in the form that most clients send. False: it is not that, or not complete.
+ *	Of @cmd, which was clear or an earlier one's, it fills in what a get needs
  * @next: next operation of a command for many keys: 1 and @op filled, 0 at the end, -1 if a key is too long
  * @begin, @end: append what comes before and after the results of a command for many keys
  * @respond: append the response to an operation on one key

@@ -455,7 +455,6 @@ static bool parse_get(const char *data, size_t len, struct kv_cmd *cmd)
 	p += 2;
 	if ((size_t)(data + len - p) < n + 2 || p[n] != '\r' || p[n + 1] != '\n')
 		return false;
-	kv_cmd_clear(cmd);
 	cmd->op.key = p;
 	cmd->op.nkey = n;
 	cmd->op.command = KV_CMD_GET;
@@ -474,9 +473,9 @@ static bool parse(const char *data, size_t len, uint32_t item_max, struct kv_cmd
 	int ret;
 
 	(void)item_max;		/* the store refuses what is too large */
+	kv_cmd_clear(cmd);
 	if (parse_get(data, len, cmd))
 		return true;
-	kv_cmd_clear(cmd);
 	if (data[0] != '*')
 		return parse_inline(data, len, cmd);
 	ret = read_header(&pos, end, '*', ARGS_MAX, &n);
