@@ -9,8 +9,8 @@ sluiced-objs := $(patsubst %,daemon/%.o,$(DAEMON_PARTS)) $(HANDLER_OBJS)
 sluiced-cflags := -DPLUGIN_DIR='"$(LIBDIR)/sluice"'
 # the store's small functions are called across its files with every request
 ifeq ($(SAN),)
-sluiced-cflags += -flto
-sluiced-ldflags := -flto=auto $(CFLAGS)
+sluiced-cflags += -flto -fno-strict-aliasing
+sluiced-ldflags := -flto=auto -fno-strict-aliasing $(CFLAGS)
 endif
 sluiced-ldlibs := $(LIBSLUICE_SO) -lsystemd -ldl
 

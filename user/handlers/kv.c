@@ -71,6 +71,7 @@ struct kv_worker {
 	const struct kv_dialect *dialect;
 	struct kv_cmd cmd;
 	uint64_t requests;
+	uint64_t in_place;
 	uint64_t delayed;
 	uint64_t malformed;
 };
@@ -302,6 +303,7 @@ static inline __attribute__((always_inline)) bool in_place(struct kv_worker *w, 
 	if (out.cap < END_ROOM || !kv_execute_get(kv_shard_store(w->shard), &cmd->op, &out, out.cap - END_ROOM))
 		return false;
 	dialect->respond(cmd, &cmd->op, &out);
+	w->in_place++;
 	if (framed) {
 		kv_udp_put(data + 2, 0);
 		kv_udp_put(data + 6, 0);
@@ -399,9 +401,10 @@ static void kv_stats_line(void *worker, char *text, size_t len)
 	const struct kv_stats *s = kv_store_stats(kv_shard_store(w->shard));
 
 	snprintf(text, len,
-		 "kv: %llu requests, %llu malformed, %llu delayed, %llu for other shards' sessions, %llu items, "
+		 "kv: %llu requests, %llu in place, %llu malformed, %llu delayed, %llu for other shards' sessions, %llu items, "
 		 "%llu gets, %llu hits, %llu sets, %llu evictions",
-		 (unsigned long long)w->requests, (unsigned long long)w->malformed, (unsigned long long)w->delayed,
+		 (unsigned long long)w->requests, (unsigned long long)w->in_place, (unsigned long long)w->malformed,
+		 (unsigned long long)w->delayed,
 		 (unsigned long long)kv_shard_foreign(w->shard), (unsigned long long)s->curr_items,
 		 (unsigned long long)s->cmd_get, (unsigned long long)s->get_hits, (unsigned long long)s->cmd_set,
 		 (unsigned long long)s->evictions);

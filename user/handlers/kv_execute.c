@@ -148,10 +148,12 @@ void kv_execute(struct kv_store *s, struct kv_op *op, struct kv_buf *out)
 
 bool kv_execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out, size_t room)
 {
-	struct kv_item *it = kv_store_find(s, op->key, op->nkey);
+	struct kv_item *it = kv_store_peek(s, op->key, op->nkey);
 
 	if (it && item_room(it) > room)
 		return false;
+	if (it)
+		kv_store_use(s, it);
 	execute_get(s, op, it, out);
 	return true;
 }

@@ -376,7 +376,7 @@ static void execute_get(struct kv_store *s, struct kv_op *op, struct kv_buf *out
 		made = true;
 		used = kv_store_now(s);
 	}
-	count_get(s, m, it);
+	count_get(s, m, it || made);
 	if (!it && made) {
 		/* it was made, and its time was over at once: whoever asks for that is to fetch it all the same */
 		kv_buf_str(out, m->value ? "VA 0" : "HD");

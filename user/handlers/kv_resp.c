@@ -445,8 +445,8 @@ static bool parse_get(const char *data, size_t len, struct kv_cmd *cmd)
 	const char *p = data + fixed;
 	uint32_t n = 0, digits;
 
-	/* three digits, two line ends */
-	if (len < fixed + 3 + 4 || (memcmp(data, upper, fixed) && memcmp(data, lower, fixed)))
+	/* a digit, two line ends and a byte; with three digits the first line end lies within these too */
+	if (len < fixed + 6 || (memcmp(data, upper, fixed) && memcmp(data, lower, fixed)))
 		return false;
 	for (digits = 0; digits < 3 && *p >= '0' && *p <= '9'; digits++)
 		n = n * 10 + *p++ - '0';

@@ -293,6 +293,8 @@ static bool collect(struct kv_session *s)
 	part = &s->parts[0];
 	s->out.failed |= part->out.failed;
 	kv_buf_add(&s->out, part->out.data, part->out.len);
+	if (part->out.cap > OUT_KEEP)
+		kv_buf_free(&part->out);
 	s->dialect->respond(&s->cmd, &part->op, &s->out);
 	return true;
 }
