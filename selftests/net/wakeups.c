@@ -327,6 +327,21 @@ TEST_F(sleeper, a_drain_is_told_once)
 	EXPECT_TRUE(hears(self->client, "one"));
 }
 
+/* An administrator deletes the ring under a consumer that sleeps without a time limit. */
+TEST_F(sleeper, a_ring_that_is_taken_away_ends_a_sleep)
+{
+	struct consumer *c = &self->c;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sleep_once, c));
+	usleep(200000);
+	EXPECT_EQ(0, __atomic_load_n(&c->err, __ATOMIC_ACQUIRE));
+	EXPECT_EQ(0, run("sluice ring del %u", sluice_ring_id(c->ring)));
+	ASSERT_TRUE(until(__atomic_load_n(&c->err, __ATOMIC_ACQUIRE)));
+	EXPECT_EQ(-ESHUTDOWN, c->err);
+	pthread_join(thread, NULL);
+}
+
 TEST_F(sleeper, what_cannot_be_slept_on_is_refused)
 {
 	struct ring r;
