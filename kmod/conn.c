@@ -91,22 +91,28 @@ static struct sluice_conn *of_sock(const struct sock *sk)
 }
 
 /*
- * Bytes arrived. The socket lock is held: by the softirq, by its user whose release works off what
- * came meanwhile, or by somebody else, and then it is the work item's turn.
+ * Bytes arrived. The socket lock is held, so @sk stays what it is to us: by the softirq, by its
+ * user whose release works off what came meanwhile, or by somebody else, and then it is the work
+ * item's turn.
  */
 static void data_ready(struct sock *sk)
 {
-	struct sluice_conn *c;
+	struct sluice_conn *c = of_sock(sk);
+	bool nested = in_softirq();
 
-	read_lock_bh(&sk->sk_callback_lock);
-	c = of_sock(sk);
-	if (likely(c)) {
-		if (sock_owned_by_user_nocheck(sk) && READ_ONCE(c->runner) != current)
-			sluice_conn_kick(c);
-		else
-			sluice_conn_read(c, GFP_ATOMIC, tcp_sk(sk)->tcp_clock_cache);
+	lockdep_assert(lockdep_sock_is_held(sk));
+	if (unlikely(!c))
+		return;
+	if (sock_owned_by_user_nocheck(sk) && READ_ONCE(c->runner) != current) {
+		sluice_conn_kick(c);
+		return;
 	}
-	read_unlock_bh(&sk->sk_callback_lock);
+	/* a release of the lock works off its backlog with bottom halves enabled */
+	if (unlikely(!nested))
+		local_bh_disable();
+	sluice_conn_read(c, GFP_ATOMIC, tcp_sk(sk)->tcp_clock_cache);
+	if (unlikely(!nested))
+		local_bh_enable();
 }
 
 static void state_change(struct sock *sk)
@@ -521,7 +527,8 @@ void sluice_conn_run(struct sluice_conn *c)
 		why = SLUICE_CONN_OWNER;
 	if (why == SLUICE_CONN_ACCEPTED) {
 		sluice_conn_send(c);
-		sluice_conn_read(c, GFP_KERNEL, 0);
+		if (c->more || c->head_len || !skb_queue_empty(&c->sk->sk_receive_queue))
+			sluice_conn_read(c, GFP_KERNEL, 0);
 		why = progress(c);
 	}
 	/* works off what came meanwhile: data_ready() reads it, as the runner */

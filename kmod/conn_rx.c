@@ -3,13 +3,12 @@
  * Connections, the way in: cuts messages out of the socket's receive queue, takes those that have a
  * place to go, and leaves the rest where it is.
  */
-#include "ids.h"
-#include "ingress.h"
 #include "tcp.h"
 
 #define BUDGET	  64  /* messages of one go, then others have their turn */
 #define BURST	  32  /* messages that are copied out and taken at once */
 #define PIECE	  256 /* bytes copied out of a fragment for the framer */
+#define SPARE	  4096	/* bytes that are read until TCP looks at its window again */
 
 /*
  * A message stays in the receive queue until it is complete, but one that the queue cannot hold:
@@ -76,7 +75,7 @@ int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len)
 }
 
 /* Where byte @off of a buffer lies; *len bytes lie there from it on. Return: NULL: no address. */
-static const u8 *address(const struct sk_buff *skb, u32 off, u32 *len)
+static __always_inline const u8 *address(const struct sk_buff *skb, u32 off, u32 *len)
 {
 	const u8 *data;
 	u32 i, size;
@@ -160,207 +159,6 @@ static int feed(struct sluice_conn *c, struct piece *p, u32 at, u32 avail)
 	return ret;
 }
 
-static void describe(const struct sluice_conn *c, const u8 *bytes, u32 len, struct sluice_msg *msg)
-{
-	msg->data = bytes;
-	msg->len = len;
-	msg->avail = len;
-	if (c->alen == 4) {
-		msg->family = 4;
-		memcpy(msg->saddr, c->peer, 4);
-	} else {
-		msg->family = 6;
-		memcpy(msg->saddr, c->peer, 16);
-	}
-}
-
-/*
- * Whether a message cannot be left to the owner yet: something before it is not answered, or not
- * sent. Then whatever ends or is sent next looks again.
- */
-static bool must_wait(struct sluice_conn *c, const struct sluice_req *req)
-{
-	WRITE_ONCE(c->attention, true);
-	sluice_conn_asked(); /* E2 */
-	return READ_ONCE(c->tx_seq) != req->seq || !sluice_conn_clear(c);
-}
-
-/*
- * Leave a message to the owner. What could not be kept in the receive queue cannot be left there.
- * Return: 0 rejected; -ENOENT left; -EBUSY not yet, nothing was counted.
- */
-static int pass(struct sluice_conn *c, struct sluice_req *req)
-{
-	if (unlikely(c->head_len)) {
-		sluice_req_received(req, c->tcp->l);
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_TOO_BIG);
-		sluice_bytes_put(req->bytes);
-		return 0;
-	}
-	if (must_wait(c, req))
-		return -EBUSY;
-	sluice_req_received(req, c->tcp->l);
-	sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_RULE);
-	return -ENOENT;
-}
-
-/* Without memory for a request: refuse the message. Takes its bytes. */
-static noinline void refuse(struct sluice_conn *c, const struct sluice_verdict_to *to,
-			    struct sluice_req *req)
-{
-	sluice_req_received(req, c->tcp->l);
-	sluice_req_grouped(req, to->class);
-	sluice_group_gap(to->class->group, SLUICE_OUTCOME_REJECTED_MEMORY);
-	sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_MEMORY);
-	sluice_bytes_put(req->bytes);
-}
-
-/*
- * Offer a message to a group. Return: 0 taken; -ENOENT left to the owner; -EAGAIN no room, -EBUSY
- * not the owner's yet: nothing was counted, and @req is the caller's still.
- */
-static int offer(struct sluice_conn *c, const struct sluice_verdict_to *to,
-		 const struct sluice_msg *msg, struct sluice_req *req)
-{
-	int err;
-
-	sluice_req_received(req, c->tcp->l);
-	sluice_req_grouped(req, to->class);
-	sluice_conn_get(c);
-	if (unlikely(to->id.len) && !sluice_ids_enter(to, msg, req)) {
-		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DONE_RETRY);
-		return 0;
-	}
-	err = sluice_group_submit(to->class->group, req, true);
-	if (likely(!err))
-		return 0;
-	if (err == -ENOENT && unlikely(c->head_len)) {
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_NO_CONSUMER);
-		return 0;
-	}
-	if (unlikely(to->id.len))
-		sluice_ids_retreat(req);
-	if (err == -ENOENT && !must_wait(c, req))
-		sluice_req_finish(req, NULL, SLUICE_OUTCOME_PASSED_NO_CONSUMER);
-	else if (err == -ENOENT)
-		err = -EBUSY;
-	if (err != -ENOENT)
-		sluice_req_unreceived(req);
-	sluice_conn_put(c);
-	req->class = NULL;
-	return err;
-}
-
-/* The same, and if there is no room, wait for it; -EAGAIN: the connection waits. */
-static int offer_or_pause(struct sluice_conn *c, const struct sluice_verdict_to *to,
-			  const struct sluice_msg *msg, struct sluice_req *req)
-{
-	struct sluice_group *g = to->class->group;
-	int err = -EAGAIN;
-
-	if (likely((u32)atomic_read(&g->waiting) < sluice_group_conf(g)->backlog ||
-		   !sluice_group_conf(g)->backlog))
-		err = offer(c, to, msg, req);
-	if (unlikely(err == -EAGAIN)) {
-		sluice_conn_pause(c, g);
-		err = offer(c, to, msg, req);
-		if (err == -EAGAIN) {
-			sluice_conn_count(c->tcp, SLUICE_CONN_PAUSED);
-			return err;
-		}
-		sluice_conn_unpause(c);
-	}
-	c->starved = false;
-	sluice_conn_resume(g);
-	return err;
-}
-
-/*
- * What goes to no group, or cannot. Return: as dispatch(); @req is of the caller's stack.
- */
-static noinline int keep_out(struct sluice_conn *c, const struct sluice_verdict_to *to,
-			     const struct sluice_msg *msg, struct sluice_req *req)
-{
-	switch (to->action) {
-	case SLUICE_ACTION_PASS:
-		return pass(c, req);
-	case SLUICE_ACTION_GROUP:
-		refuse(c, to, req);
-		return 0;
-	case SLUICE_ACTION_CANCEL:
-		sluice_req_received(req, c->tcp->l);
-		sluice_req_cancel_by(to, msg, req);
-		break;
-	case SLUICE_ACTION_DROP:
-		sluice_req_received(req, c->tcp->l);
-		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DROPPED_RULE);
-		break;
-	default:
-		sluice_req_received(req, c->tcp->l);
-		sluice_req_reject(req, NULL, SLUICE_OUTCOME_REJECTED_RULE);
-	}
-	sluice_bytes_put(req->bytes);
-	return 0;
-}
-
-/*
- * Send the @len bytes at @at of @bytes, a message that arrived at @now, where its rule says. Takes
- * a reference of @bytes if it returns 0. Context: section.
- */
-static int dispatch(struct sluice_conn *c, struct sluice_bytes *bytes, u32 at, u32 len, u32 share,
-		    u64 now)
-{
-	struct sluice_listener *l = c->tcp->l;
-	struct sluice_req spare sluice_uninit;
-	const struct sluice_verdict_to *to;
-	struct sluice_req *req, *own = NULL;
-	struct sluice_classified found;
-	struct sluice_msg msg;
-	struct sluice_hint hint;
-	bool asked;
-	int err;
-
-	describe(c, bytes->data + at, len, &msg);
-	asked = unlikely(rcu_access_pointer(l->classifier)) &&
-		sluice_classifier_ask_message(l, &msg, &hint);
-	to = sluice_classify(rcu_dereference_bh(l->rules), rcu_dereference_bh(l->conf), &msg,
-			     asked ? &hint : NULL, &found);
-	if (likely(to->action == SLUICE_ACTION_GROUP))
-		own = sluice_req_alloc();
-	req = own ?: &spare;
-	memset(req, 0, sizeof(*req));
-	req->rule = to->stats;
-	req->arrival = now;
-	req->deadline = sluice_deadline(to, &msg, now);
-	req->len = len;
-	req->prio = found.prio < 0 ? to->prio : found.prio;
-	req->kind = SLUICE_REQ_KIND_TCP;
-	req->borrowed = !own;
-	req->truesize = sizeof(*req) + max(share, sluice_bytes_room(len));
-	req->seq = c->rx_seq;
-	req->at = at;
-	req->bytes = bytes;
-	req->conn = c;
-	WRITE_ONCE(c->rx_seq, c->rx_seq + 1);
-	if (likely(own)) {
-		own->hash = sluice_ingress_hash(to->class->group, &msg, own, &found);
-		err = offer_or_pause(c, to, &msg, own);
-	} else {
-		err = keep_out(c, to, &msg, req);
-	}
-	if (unlikely(err)) {
-		WRITE_ONCE(c->rx_seq, c->rx_seq - 1);
-		if (own) {
-			own->conn = NULL;
-			own->bytes = NULL;
-			sluice_req_free(own, true);
-		}
-	}
-	if (unlikely(found.bad) && err != -EAGAIN && err != -EBUSY)
-		atomic64_inc(&l->bad_verdicts);
-	return err;
-}
-
 /* The bytes in c->head are somebody else's now, or gone. The socket lock is held. */
 static void uncharge(struct sluice_conn *c)
 {
@@ -434,7 +232,7 @@ static int take_rest(struct sluice_conn *c, u32 at, gfp_t gfp)
 	room = c->head->room;
 	now = sluice_now();
 	local_bh_disable();
-	err = dispatch(c, c->head, 0, c->need, room, now);
+	err = sluice_conn_take(c, c->head, 0, c->need, room, now);
 	local_bh_enable();
 	if (err)
 		return err;
@@ -528,7 +326,7 @@ static int take(struct sluice_conn *c, u32 at, const struct piece *p, const stru
 		now = now ?: sluice_now();
 		WRITE_ONCE(c->active, now);
 		for (; i < burst->n; i++) {
-			err = dispatch(c, b, *taken, burst->len[i], share, now);
+			err = sluice_conn_take(c, b, *taken, burst->len[i], share, now);
 			if (unlikely(err))
 				break;
 			*taken += burst->len[i];
@@ -623,6 +421,18 @@ static u32 read_rest(struct sluice_conn *c, u32 avail, gfp_t gfp, struct piece *
 	return *err ? 0 : left;
 }
 
+/* A message was not taken, for @err of take(); *passed: how long it is, if it is the owner's. */
+static void not_taken(struct sluice_conn *c, int err, gfp_t gfp, u32 *passed)
+{
+	if (err == -ENOENT) {
+		*passed = c->need;
+		WRITE_ONCE(c->requests, c->requests + 1);
+		next_message(c);
+	} else if (err != -EAGAIN && err != -EBUSY) {
+		fault(c, err, gfp);
+	}
+}
+
 /*
  * Read up to about BUDGET messages. Return: their bytes; in *more, whether others may follow; in
  * *passed, how long the next one is, if it is left to the owner.
@@ -664,13 +474,7 @@ static u32 read_some(struct sluice_conn *c, gfp_t gfp, u64 now, bool *more, u32 
 		}
 		if (likely(!err))
 			continue;
-		if (err == -ENOENT) {
-			*passed = c->need;
-			WRITE_ONCE(c->requests, c->requests + 1);
-			next_message(c);
-		} else if (err != -EAGAIN && err != -EBUSY) {
-			fault(c, err, gfp);
-		}
+		not_taken(c, err, gfp, passed);
 		return done;
 	}
 	sluice_conn_kick(c);
@@ -712,34 +516,99 @@ static void stash(struct sluice_conn *c, gfp_t gfp)
 	tcp_read_done(c->sk, n);
 }
 
-/**
- * sluice_conn_read() - take the messages that are complete and have a place to go
- * @c: its socket lock is held, by us or by the caller of a socket's callback
- * @gfp: GFP_KERNEL if the context may sleep
- * @now: when what is there arrived, CLOCK_MONOTONIC ns; 0: nobody knows, so that is now
- *
- * What is not taken stays in the receive queue, so that the sender's window closes. Memory for a
- * message that is not complete is the socket's, and bounded by its receive buffer and the length of
- * a message, however slowly and in however small pieces it comes.
+/*
+ * Whether tcp_read_done() would do no more than free the buffer: its ACK goes with the reply that
+ * is to come, and the window is wide. Measuring how fast the reader is, and widening the window for
+ * it, is put off for SPARE bytes.
  */
-void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now)
+static bool may_spare(const struct sluice_conn *c, u32 len)
+{
+	const struct inet_connection_sock *icsk = inet_csk(c->sk);
+	const struct tcp_sock *tp = tcp_sk(c->sk);
+
+	return c->spared + len <= SPARE && !(icsk->icsk_ack.pending & ICSK_ACK_PUSHED2) &&
+	       inet_csk_in_pingpong_mode(c->sk) &&
+	       tp->rcv_nxt - tp->rcv_wup <= icsk->icsk_ack.rcv_mss &&
+	       tcp_receive_window(tp) >= 4 * SPARE;
+}
+
+/* All of @skb, the last in the queue, was read, @len bytes since the last call. */
+static void read_done(struct sluice_conn *c, struct sk_buff *skb, u32 len)
+{
+	struct tcp_sock *tp = tcp_sk(c->sk);
+
+	if (unlikely(!may_spare(c, len))) {
+		c->spared = 0;
+		tcp_read_done(c->sk, len);
+		return;
+	}
+	c->spared += len;
+	WRITE_ONCE(tp->copied_seq, tp->copied_seq + len);
+	sk_eat_skb(c->sk, skb);
+}
+
+/*
+ * Take what most segments of one request at a time are, by itself: all that is unread is one
+ * message, in one piece. Bottom halves are disabled.
+ * Return: false: it is something else, and nothing was done; *passed as of read_some().
+ */
+static bool read_one(struct sluice_conn *c, u64 now, u32 *passed)
 {
 	struct sock *sk = c->sk;
-	u32 done, passed = 0;
+	struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+	struct sluice_bytes *b;
+	const u8 *data;
+	u32 off, len, n;
+	int err;
 
-	if (unlikely(c->owner) && c->owner->passing)
-		return;
-	if (c->reading || c->ending || READ_ONCE(c->doomed) || READ_ONCE(c->paused_on))
-		return;
+	if (!skb || !skb_queue_is_last(&sk->sk_receive_queue, skb) ||
+	    sk->sk_state != TCP_ESTABLISHED ||
+	    TCP_SKB_CB(skb)->tcp_flags & (TCPHDR_SYN | TCPHDR_FIN) || tcp_sk(sk)->urg_data ||
+	    c->need || c->fed || c->burst || c->tcp->framing == SLUICE_FRAMING_BPF || !room(c))
+		return false;
+	off = tcp_sk(sk)->copied_seq - TCP_SKB_CB(skb)->seq;
+	len = skb->len - off;
+	if (unlikely(off >= skb->len))
+		return false;
+	data = address(skb, off, &n);
+	if (!data || n != len || sluice_frame_quick(&c->tcp->frame, data, len) != len)
+		return false;
+	b = sluice_bytes_get(len);
+	if (unlikely(!b))
+		return false;
+	sluice_copy(b->data, data, len);
+	WRITE_ONCE(c->active, now);
+	err = sluice_conn_take(c, b, 0, len, b->room, now);
+	c->more = err;
+	WRITE_ONCE(c->message_since, 0);
+	if (unlikely(err)) {
+		sluice_bytes_put(b);
+		c->need = len;
+		c->burst = 1;
+		not_taken(c, err, GFP_ATOMIC, passed);
+		return true;
+	}
+	WRITE_ONCE(c->requests, c->requests + 1);
+	WRITE_ONCE(c->received_bytes, c->received_bytes + len);
+	read_done(c, skb, len);
+	return true;
+}
+
+/* The same for all that there may be. */
+static void read_any(struct sluice_conn *c, gfp_t gfp, u64 now, u32 *passed)
+{
+	struct sock *sk = c->sk;
+	u32 done;
+
 	if (!tcp_inq(sk) && !c->head_len) {
 		c->more = false;
 		WRITE_ONCE(c->message_since, 0);
 		return;
 	}
-	c->reading = true;
-	done = read_some(c, gfp, now, &c->more, &passed);
+	done = read_some(c, gfp, now, &c->more, passed);
 	if (done) {
 		WRITE_ONCE(c->received_bytes, c->received_bytes + done);
+		c->spared = 0;
 		tcp_read_done(sk, done);
 	}
 	if (c->more || !(tcp_inq(sk) || c->head_len))
@@ -748,6 +617,29 @@ void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now)
 		WRITE_ONCE(c->message_since, done ? c->active : sluice_now());
 	if (unlikely(!c->more && tcp_inq(sk) && full(sk)))
 		stash(c, gfp);
+}
+
+/**
+ * sluice_conn_read() - take the messages that are complete and have a place to go
+ * @c: its socket lock is held, by us or by the caller of a socket's callback
+ * @gfp: GFP_KERNEL if the context may sleep; else bottom halves are disabled
+ * @now: when what is there arrived, CLOCK_MONOTONIC ns; 0: nobody knows, so that is now
+ *
+ * What is not taken stays in the receive queue, so that the sender's window closes. Memory for a
+ * message that is not complete is the socket's, and bounded by its receive buffer and the length of
+ * a message, however slowly and in however small pieces it comes.
+ */
+void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now)
+{
+	u32 passed = 0;
+
+	if (unlikely(c->owner) && c->owner->passing)
+		return;
+	if (c->reading || c->ending || READ_ONCE(c->doomed) || READ_ONCE(c->paused_on))
+		return;
+	c->reading = true;
+	if (gfp == GFP_KERNEL || unlikely(c->head_len) || !read_one(c, now, &passed))
+		read_any(c, gfp, now, &passed);
 	c->reading = false;
 	if (unlikely(passed))
 		sluice_owner_tell(c, passed);

@@ -158,12 +158,14 @@ static bool advance(struct sluice_conn *c)
 	return moved;
 }
 
-static int reply(struct sluice_conn *c, u32 seq, const u8 *data, u32 len, bool last)
+static int reply(struct sluice_conn *c, struct sluice_req *req, const u8 *data, u32 len, bool last)
 {
+	u32 seq = req->seq;
 	enum sluice_conn_count doomed = READ_ONCE(c->doomed);
 	struct list_head *to = &c->out;
 	struct list_head *after;
 	struct parked *p;
+	int err;
 
 	if (c->dead || READ_ONCE(c->cut) ||
 	    (doomed != SLUICE_CONN_ACCEPTED && !sluice_conn_doom_soft(doomed)))
@@ -177,7 +179,14 @@ static int reply(struct sluice_conn *c, u32 seq, const u8 *data, u32 len, bool l
 			return -ENOMEM;
 		to = &p->chunks;
 	}
-	return append(c, to, data, len);
+	err = append(c, to, data, len);
+	if (unlikely(err || !last || to != &c->out))
+		return err;
+	req->over = true;
+	WRITE_ONCE(c->tx_seq, c->tx_seq + 1);
+	if (unlikely(!list_empty(&c->parked)) && !c->tcp->unordered)
+		advance(c);
+	return 0;
 }
 
 /**
@@ -197,7 +206,7 @@ int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const vo
 	int err;
 
 	spin_lock(&c->lock);
-	err = reply(c, req->seq, data, len, last);
+	err = reply(c, req, data, len, last);
 	if (unlikely(err == -ENOMEM || err == -ENOBUFS)) /* nothing may follow half a reply */
 		sluice_conn_mark(c, err == -ENOMEM ? SLUICE_CONN_MEMORY : SLUICE_CONN_STALLED);
 	spin_unlock(&c->lock);
@@ -211,7 +220,10 @@ int sluice_conn_reply(struct sluice_req *req, struct sluice_ring *ring, const vo
 	if (!ring) {
 		sluice_conn_kick(c);
 	} else if (!test_and_set_bit(SLUICE_CONN_DIRTY, &c->flags)) {
-		sluice_conn_get(c);
+		/* this section ends the request before it flushes the list */
+		req->gave = last && !req->borrowed;
+		if (unlikely(!req->gave))
+			sluice_conn_get(c);
 		llist_add(&c->dirty, &ring->dirty);
 	}
 	return 0;
@@ -272,19 +284,21 @@ static int end(struct sluice_conn *c, const struct sluice_req *req)
 void sluice_conn_req_end(struct sluice_req *req)
 {
 	struct sluice_conn *c = req->conn;
-	int moved;
+	int moved = 0;
 
 	if (!req->borrowed && req->bytes)
 		sluice_bytes_put(req->bytes);
 	if (!c)
 		return;
-	spin_lock(&c->lock);
-	moved = end(c, req);
-	if (unlikely(moved < 0))
-		sluice_conn_mark(c, SLUICE_CONN_MEMORY);
-	spin_unlock(&c->lock);
-	if (unlikely(moved < 0))
-		sluice_conn_kick(c);
+	if (unlikely(!req->over)) {
+		spin_lock(&c->lock);
+		moved = end(c, req);
+		if (unlikely(moved < 0))
+			sluice_conn_mark(c, SLUICE_CONN_MEMORY);
+		spin_unlock(&c->lock);
+		if (unlikely(moved < 0))
+			sluice_conn_kick(c);
+	}
 	/*
 	 * tx_seq and out before attention and DIRTY; the reader sets attention before it looks at
 	 * tx_seq, a flush clears DIRTY before it looks at out: one of the two sees the other.
@@ -292,7 +306,7 @@ void sluice_conn_req_end(struct sluice_req *req)
 	sluice_conn_ended(); /* E1 */
 	if ((moved > 0 && !test_bit(SLUICE_CONN_DIRTY, &c->flags)) || READ_ONCE(c->attention))
 		sluice_conn_kick(c);
-	if (!req->borrowed)
+	if (!req->borrowed && !req->gave)
 		sluice_conn_put(c);
 }
 
@@ -307,8 +321,6 @@ void sluice_conn_flush(struct llist_head *dirty)
 	struct sluice_conn *c, *next;
 	struct llist_node *list;
 
-	if (llist_empty(dirty))
-		return;
 	list = llist_reverse_order(llist_del_all(dirty));
 	llist_for_each_entry_safe(c, next, list, dirty) {
 		clear_bit(SLUICE_CONN_DIRTY, &c->flags);

@@ -19,6 +19,12 @@ static inline struct sluice_slot *sluice_ring_slot(const struct sluice_ring *rin
 	       (u64)(slot - ring->map.slot_first[c]) * ring->map.slot_stride[c];
 }
 
+/* ns as a request or a slot's header has them. */
+static inline u32 sluice_stamp(u64 ns)
+{
+	return min_t(u64, ns, U32_MAX);
+}
+
 /* Count a request as received by a class, and so by its group. Context: section. */
 static inline void sluice_req_grouped(struct sluice_req *req, struct sluice_class *class)
 {
@@ -40,6 +46,26 @@ static inline void sluice_req_detach(struct sluice_req *req)
 {
 	if (req->kind == SLUICE_REQ_KIND_UDP && !req->shared)
 		sluice_skb_detach(req->skb);
+}
+
+/**
+ * sluice_ring_pull() - after slots became free: publish what waits for them
+ * @ring: the caller keeps it alive
+ *
+ * Context: section. Bounded by the room in the ring and by what is refused on the way.
+ */
+static inline void sluice_ring_pull(struct sluice_ring *ring)
+{
+	struct sluice_group *g = READ_ONCE(ring->group);
+
+	if (unlikely(!g))
+		return;
+	if (unlikely(READ_ONCE(ring->waiting.q.n)))
+		__sluice_ring_pull(ring, g);
+	sluice_room_made(); /* B2 */
+	if (unlikely(READ_ONCE(g->backlog.q.n)) && !READ_ONCE(ring->closed))
+		sluice_backlog_feed(g, ring);
+	sluice_conn_resume(g);
 }
 
 /* A request was published: after the full barrier W1. Context: section. */

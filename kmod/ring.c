@@ -12,7 +12,7 @@ bool sluice_ring_has_room(const struct sluice_ring *ring)
 }
 
 /* Reserve a slot for @req, if the window has room; the ring's lock is held. */
-static u32 slot_reserve(struct sluice_ring *ring, const struct sluice_req *req)
+static __always_inline u32 slot_reserve(struct sluice_ring *ring, const struct sluice_req *req)
 {
 	struct sluice_slot_use *use;
 	u64 cost;
@@ -66,11 +66,6 @@ void sluice_ring_window_set(struct sluice_ring *ring, u32 window)
 	spin_unlock_bh(&ring->lock);
 }
 
-static u32 saturate(u64 ns)
-{
-	return min_t(u64, ns, U32_MAX);
-}
-
 /* Wake the consumer if it says that it sleeps, once for each time that it looks in poll. */
 static void wake(struct sluice_ring *ring)
 {
@@ -88,14 +83,15 @@ static void wake(struct sluice_ring *ring)
  * @now: the clock when it was offered: what comes straight from its socket has waited 0
  * Context: section. The lock is taken for the index moves only; the copy is made outside.
  */
-static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req, u64 now)
+static __always_inline void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req,
+				    u64 now)
 {
 	struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
 	u32 len = req->len, prio = req->prio;
 	u64 wait = now > req->arrival ? now - req->arrival : 0;
 	bool cancelled = false;
 
-	req->published = saturate(wait);
+	req->published = sluice_stamp(wait);
 	hdr->len = len;
 	hdr->orig_len = len;
 	hdr->rule = req->rule->id;
@@ -235,20 +231,12 @@ static void slot_unreserve(struct sluice_ring *ring, u32 slot)
 	spin_unlock(&ring->lock);
 }
 
-/**
- * sluice_ring_pull() - after slots became free: publish what waits for them
- * @ring: the caller keeps it alive
- *
- * Context: section. Bounded by the room in the ring and by what is refused on the way.
- */
-void sluice_ring_pull(struct sluice_ring *ring)
+/* Publish what waits for this very ring, as far as it has room. See sluice_ring_pull(). */
+void __sluice_ring_pull(struct sluice_ring *ring, struct sluice_group *g)
 {
-	struct sluice_group *g = READ_ONCE(ring->group);
 	struct sluice_req *req;
 	u32 slot;
 
-	if (!g)
-		return;
 	while (READ_ONCE(ring->waiting.q.n)) {
 		struct sluice_refused out sluice_uninit;
 		u64 now = sluice_now();
@@ -267,10 +255,6 @@ void sluice_ring_pull(struct sluice_ring *ring)
 		sluice_backlog_uncharge(g, req);
 		publish(ring, slot, req, now);
 	}
-	sluice_room_made(); /* B2 */
-	if (READ_ONCE(g->backlog.q.n) && !READ_ONCE(ring->closed))
-		sluice_backlog_feed(g, ring);
-	sluice_conn_resume(g);
 }
 
 /* Change the state bits that the consumer sees. Context: any but hard interrupts. */

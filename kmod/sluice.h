@@ -210,7 +210,11 @@ struct sluice_req {
 	u32 truesize; /* bytes of memory it holds, for limits */
 	bool cut;     /* UDP, XDP: a part of its reply could not be sent */
 	bool shared;  /* UDP: others refer to the same @skb */
-	u8 l3;	      /* XDP: offset of the IP header in @frame */
+	union { /* XDP: offset of the IP header; TCP: @conn's reference is the ring's list's */
+		u8 l3;
+		bool gave;
+	};
+	bool over;    /* TCP: its whole reply is in its place, the next one's turn has come */
 	struct sluice_id *tag; /* its entry among the listener's ids; NULL: none */
 	union {
 		struct {		     /* UDP, XDP */
@@ -485,6 +489,7 @@ struct sluice_ring {
 	struct sluice_routes *routes;		    /* may be NULL */
 	struct sluice_together *together;	    /* may be NULL */
 	struct llist_head dirty; /* struct sluice_conn with replies to send after the section */
+	bool gathered; /* this section's replies wait for sluice_req_flush() */
 	u32 resp_head;
 	u64 busy_until; /* last answer by the consumer's stamps, ns; tx_lock */
 	struct sluice_answer batch[SLUICE_TX_BATCH]; /* too large for the stack */
@@ -694,7 +699,7 @@ void sluice_watch_start(struct sluice_ring *ring);
 
 /* ring.c, ring_detach.c */
 int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wait, u64 now);
-void sluice_ring_pull(struct sluice_ring *ring);
+void __sluice_ring_pull(struct sluice_ring *ring, struct sluice_group *g);
 bool sluice_ring_has_room(const struct sluice_ring *ring);
 struct sluice_slot_use __sluice_ring_slot_free(struct sluice_ring *ring, u32 slot);
 void __sluice_ring_slot_cancel(struct sluice_ring *ring, u32 slot, const struct sluice_req *req);

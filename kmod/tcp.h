@@ -158,6 +158,7 @@ struct sluice_conn {
 	u32 head_len;
 	u8 burst;	  /* messages that are taken at once, after it had to wait; 0: any */
 	u32 rx_seq;	  /* number of the next request */
+	u16 spared;	  /* bytes that TCP has not accounted for as read: read_done() */
 	bool reading;
 	bool starved;	  /* it has taken nothing since it waited for room */
 	bool more; /* it stopped with bytes left that may be messages */
@@ -214,6 +215,10 @@ bool sluice_conn_mark(struct sluice_conn *c, enum sluice_conn_count why);
 void sluice_conn_read(struct sluice_conn *c, gfp_t gfp, u64 now);
 void sluice_conn_drop_head(struct sluice_conn *c);
 int sluice_conn_copy(struct sock *sk, u32 at, u8 *to, u32 len);
+
+/* conn_take.c */
+int sluice_conn_take(struct sluice_conn *c, struct sluice_bytes *bytes, u32 at, u32 len, u32 share,
+		     u64 now);
 
 /* conn_wait.c */
 void sluice_conn_pause(struct sluice_conn *c, struct sluice_group *g);

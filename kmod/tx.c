@@ -112,8 +112,8 @@ static noinline void enter_all(struct took *all)
 }
 
 /* Messages of one segment or buffer, served in one batch, took the same: enter them at once. */
-static noinline bool tally(struct took *all, const struct sluice_req *req, u64 age, u32 pickup,
-			   u32 service)
+static __always_inline bool tally(struct took *all, const struct sluice_req *req, u64 age,
+				  u32 pickup, u32 service)
 {
 	if (!all->n || all->class != req->class || all->age != age ||
 	    all->published != req->published || all->pickup != pickup || all->service != service) {
@@ -136,6 +136,8 @@ static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 n
 	u64 age = now - req->arrival;
 	bool possible;
 
+	if (service == SLUICE_SERVICE_TAKEN)
+		service = age > pickup ? sluice_stamp(age - pickup) : 0;
 	if (req->kind == SLUICE_REQ_KIND_TCP || req->shared)
 		possible = tally(all, req, age, pickup, service);
 	else
@@ -206,14 +208,17 @@ static void finish(struct sluice_ring *ring, struct sluice_answer *a, u64 now, s
 		sluice_req_drop(req, ring, SLUICE_OUTCOME_EXPIRED_RING);
 	} else if (flags & SLUICE_RESP_REJECT) {
 		sluice_req_reject(req, ring, SLUICE_OUTCOME_REJECTED_CONSUMER);
-	} else if (flags & SLUICE_RESP_NO_REPLY) {
-		stamps(hdr, a, now, all);
-		sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
 	} else {
 		stamps(hdr, a, now, all);
+		if (flags & SLUICE_RESP_NO_REPLY) {
+			sluice_req_drop(req, ring, SLUICE_OUTCOME_DONE);
+			return;
+		}
 		err = send(ring, a, hdr, true);
-		if (err == -EINPROGRESS)
-			return; /* sluice_req_flush() does the rest */
+		if (err == -EINPROGRESS) { /* sluice_req_flush() does the rest */
+			ring->gathered = true;
+			return;
+		}
 		sluice_req_finish(req, ring, sent(req, err));
 		sluice_req_free(req, !err);
 	}
@@ -326,7 +331,10 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 		act(ring, &a[i], now, &all);
 	if (unlikely(all.n))
 		enter_all(&all);
-	sluice_req_flush(ring);
+	if (ring->gathered) {
+		ring->gathered = false;
+		sluice_req_flush(ring);
+	}
 	measure(ring, a, n);
 	freed = free_slots(ring, a, n, now);
 	WRITE_ONCE(ring->resp_head, ring->resp_head + n);
@@ -369,7 +377,8 @@ int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
 	ready = min(ready, budget);
 	while (done < ready)
 		done += run_section(ring, ready - done);
-	sluice_conn_flush(&ring->dirty);
+	if (!llist_empty(&ring->dirty))
+		sluice_conn_flush(&ring->dirty);
 	return done;
 }
 

@@ -70,30 +70,3 @@ void sluice_slots_fini(struct sluice_slots *s)
 	sluice_port_free(s->gen);
 	memset(s, 0, sizeof(*s));
 }
-
-/**
- * sluice_slots_reserve() - take a free slot of the smallest size class that fits
- * @s: slots; the ring's lock is held
- * @len: payload bytes needed, at most sluice_slots_max()
- *
- * Return: a slot, RESERVED; or SLUICE_SLOTS_NONE if the window is used up or no fitting slot is
- * free.
- */
-u32 sluice_slots_reserve(struct sluice_slots *s, u32 len)
-{
-	u32 c, slot;
-
-	if (s->used >= s->window)
-		return SLUICE_SLOTS_NONE;
-	for (c = 0; c < s->nclasses; c++) {
-		struct sluice_slots_class *k = &s->class[c];
-
-		if (k->size < len || !k->nfree)
-			continue;
-		slot = k->free[--k->nfree];
-		s->state[slot] = SLUICE_SLOT_RESERVED;
-		WRITE_ONCE(s->used, s->used + 1);
-		return slot;
-	}
-	return SLUICE_SLOTS_NONE;
-}

@@ -77,7 +77,6 @@ enum sluice_verdict {
 
 int sluice_slots_init(struct sluice_slots *s, const struct sluice_slots_conf *conf);
 void sluice_slots_fini(struct sluice_slots *s);
-u32 sluice_slots_reserve(struct sluice_slots *s, u32 len);
 
 static inline void sluice_slots_publish(struct sluice_slots *s, u32 slot)
 {
@@ -98,6 +97,33 @@ static inline void sluice_slots_cancel(struct sluice_slots *s, u32 slot)
 static inline u32 sluice_slots_max(const struct sluice_slots *s)
 {
 	return s->class[s->nclasses - 1].size;
+}
+
+/**
+ * sluice_slots_reserve() - take a free slot of the smallest size class that fits
+ * @s: slots; the ring's lock is held
+ * @len: payload bytes needed, at most sluice_slots_max()
+ *
+ * Return: a slot, RESERVED; or SLUICE_SLOTS_NONE if the window is used up or no fitting slot is
+ * free.
+ */
+static inline u32 sluice_slots_reserve(struct sluice_slots *s, u32 len)
+{
+	u32 c, slot;
+
+	if (s->used >= s->window)
+		return SLUICE_SLOTS_NONE;
+	for (c = 0; c < s->nclasses; c++) {
+		struct sluice_slots_class *k = &s->class[c];
+
+		if (k->size < len || !k->nfree)
+			continue;
+		slot = k->free[--k->nfree];
+		s->state[slot] = SLUICE_SLOT_RESERVED;
+		WRITE_ONCE(s->used, s->used + 1);
+		return slot;
+	}
+	return SLUICE_SLOTS_NONE;
 }
 
 /*

@@ -140,4 +140,18 @@ TEST_F(latencies, impossible_stamps_are_no_latencies)
 	EXPECT_GE(0, figure("slow", "send", "count"));
 }
 
+TEST_F(latencies, a_service_may_end_when_its_answer_is_taken)
+{
+	ASSERT_EQ(0, ring_open(&self->r, "g"));
+	ASSERT_EQ(4, say(self->c, "slow"));
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	self->q.hdr->pickup = 1;
+	self->q.hdr->service = SLUICE_SERVICE_TAKEN;
+	ASSERT_EQ(1, ring_answer(&self->r, &self->q, 4, 0));
+	ASSERT_TRUE(hears(self->c, "slow"));
+	EXPECT_EQ(1, figure("slow", "total", "count"));
+	EXPECT_EQ(1, figure("slow", "service", "count"));
+	EXPECT_EQ(1, figure("slow", "send", "count"));
+}
+
 TEST_HARNESS_MAIN

@@ -103,9 +103,23 @@ static u32 take(struct sluice_ring *ring, u32 prio, u32 ready, struct sluice_req
 	return got;
 }
 
+/* The same, after reading the clock for all that is taken at once. */
+static __attribute__((noinline)) u32 take_from(struct sluice_ring *ring, u32 prio, u32 ready, struct sluice_request *req,
+					       u32 got, u32 n)
+{
+	if (unlikely(ready > ring->req_mask + 1)) {
+		ring->error = -EPROTO;
+		return 0;
+	}
+	if (!got) {
+		ring->now = ring->io->now(ring->ctx);
+		beat(ring);
+	}
+	return take(ring, prio, ready, req + got, n - got);
+}
+
 EXPORT int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req, unsigned int n)
 {
-	bool clocked = false;
 	u32 got = 0;
 	u32 p;
 
@@ -116,23 +130,12 @@ EXPORT int sluice_ring_peek(struct sluice_ring *ring, struct sluice_request *req
 		return READ_ONCE(*ring->state) & SLUICE_STATE_BROKEN ? -EPROTO : -ESHUTDOWN;
 	if (n > INT_MAX)
 		n = INT_MAX;
-	for (p = 0; p < SLUICE_RING_PRIOS && got < n; p++) {
+#pragma GCC unroll 4
+	for (p = 0; p < SLUICE_RING_PRIOS; p++) {
 		u32 ready = sluice_rq_ready(ring->req_tail[p], ring->head[p]);
 
-		if (!ready)
-			continue;
-		if (unlikely(ready > ring->req_mask + 1)) {
-			ring->error = -EPROTO;
-			break;
-		}
-		if (!clocked) {
-			ring->now = ring->io->now(ring->ctx);
-			clocked = true;
-			beat(ring);
-		}
-		got += take(ring, p, ready, req + got, n - got);
-		if (unlikely(ring->error))
-			break;
+		if (ready && got < n && !ring->error)
+			got += take_from(ring, p, ready, req, got, n);
 	}
 	ring->outstanding += got;
 	ring->stats.requests += got;

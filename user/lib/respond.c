@@ -153,11 +153,13 @@ EXPORT int sluice_respond_from(struct sluice_ring *ring, const struct sluice_req
 
 /*
  * Service time: from the peek that took a request to the flush that hands its answer over. One clock reading for all of
- * them; a request answered early in a batch waits for the flush like the others, so this is what the client sees.
+ * them, or the kernel's if it takes them when it is told to; a request answered early in a batch waits for the flush like
+ * the others, so this is what the client sees.
  */
 static void stamp_service(struct sluice_ring *ring)
 {
-	u64 now = ring->io->now(ring->ctx);
+	bool told = READ_ONCE(*ring->state) & SLUICE_STATE_NEED_KICK;
+	u64 now = told ? 0 : ring->io->now(ring->ctx);
 	u32 i;
 
 	for (i = ring->published; i != ring->tail; i++) {
@@ -169,7 +171,7 @@ static void stamp_service(struct sluice_ring *ring)
 			continue;
 		hdr = slot_header(ring, e->slot, &room);
 		if (likely(hdr))
-			hdr->service = stamp(ring->taken[e->slot].at, now);
+			hdr->service = told ? SLUICE_SERVICE_TAKEN : stamp(ring->taken[e->slot].at, now);
 	}
 }
 

@@ -188,7 +188,7 @@ struct sluice_ring_setup {
  * @arrival_ns: CLOCK_MONOTONIC ns at which the kernel took the message
  * @deadline_ns: CLOCK_MONOTONIC ns after which nobody waits for the answer; 0: none
  * @pickup: consumer writes: ns from arrival to its taking the request, saturating; 0: not stamped
- * @service: consumer writes: ns from taking to answering, saturating
+ * @service: consumer writes: ns from taking to answering; SLUICE_SERVICE_TAKEN
  *
  * All but the last two are written by the kernel before the slot is published; SLUICE_REQ_CANCELLED
  * may be set in @flags until the slot's request is answered. 64 bytes.
@@ -211,6 +211,9 @@ struct sluice_slot {
 	__u32 pickup;
 	__u32 service;
 };
+
+/* sluice_slot.service: until the kernel takes the answer */
+#define SLUICE_SERVICE_TAKEN 0xffffffffU
 
 /* sluice_response.flags (consumer writes); others must be 0 */
 /* further entries for the same request follow; it stays unanswered */
