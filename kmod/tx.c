@@ -89,6 +89,7 @@ struct took {
 	u32 pickup;
 	u32 service;
 	u32 n;
+	u64 told; /* when the consumer was done with what is taken */
 };
 
 /* Enter it into the histograms. The consumer's stamps are a claim. Context: section. */
@@ -133,11 +134,11 @@ static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 n
 {
 	const struct sluice_req *req = a->req;
 	u32 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
-	u64 age = now - req->arrival;
+	u64 age = now - req->arrival, taken = req->arrival + pickup;
 	bool possible;
 
 	if (service == SLUICE_SERVICE_TAKEN)
-		service = age > pickup ? sluice_stamp(age - pickup) : 0;
+		service = all->told > taken ? sluice_stamp(all->told - taken) : 0;
 	if (req->kind == SLUICE_REQ_KIND_TCP || req->shared)
 		possible = tally(all, req, age, pickup, service);
 	else
@@ -314,8 +315,11 @@ static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, 
 	return unlikely(nheld) && sluice_ring_unhold(ring, held, nheld);
 }
 
-/* One section: up to @max entries from request to wire, then what waited for their slots. */
-static u32 run_section(struct sluice_ring *ring, u32 max)
+/*
+ * One section: up to @max entries from request to wire, then what waited for their slots. @told: when
+ * the first of these sections began, and so the consumer was done with all of them; 0: in this one.
+ */
+static u32 run_section(struct sluice_ring *ring, u32 max, u64 *told)
 {
 	struct sluice_answer *a = ring->batch;
 	struct took all sluice_uninit;
@@ -326,6 +330,9 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 	local_bh_disable();
 	n = take_batch(ring, a, ring->resp_head, min_t(u32, max, SLUICE_TX_BATCH));
 	now = sluice_now();
+	if (!*told)
+		*told = now;
+	all.told = *told;
 	all.n = 0;
 	for (i = 0; i < n; i++)
 		act(ring, &a[i], now, &all);
@@ -346,17 +353,8 @@ static u32 run_section(struct sluice_ring *ring, u32 max)
 	return n;
 }
 
-/**
- * sluice_tx_run() - take responses and send them
- * @ring: set up; tx_lock is held
- * @budget: how many at the most
- *
- * An impossible tail breaks the ring: nothing of its consumer can be believed any more. It is
- * detached by a work item, since that needs sluice_mutex.
- *
- * Context: process. Return: how many were taken; -EPROTO broken; -ENODEV detached.
- */
-int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
+/* sluice_tx_run(), and runs that go on with one another: @told as run_section() has it. */
+static int tx_run(struct sluice_ring *ring, unsigned int budget, u64 *told)
 {
 	u32 ready, done = 0;
 
@@ -376,10 +374,27 @@ int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
 	}
 	ready = min(ready, budget);
 	while (done < ready)
-		done += run_section(ring, ready - done);
+		done += run_section(ring, ready - done, told);
 	if (!llist_empty(&ring->dirty))
 		sluice_conn_flush(&ring->dirty);
 	return done;
+}
+
+/**
+ * sluice_tx_run() - take responses and send them
+ * @ring: set up; tx_lock is held
+ * @budget: how many at the most
+ *
+ * An impossible tail breaks the ring: nothing of its consumer can be believed any more. It is
+ * detached by a work item, since that needs sluice_mutex.
+ *
+ * Context: process. Return: how many were taken; -EPROTO broken; -ENODEV detached.
+ */
+int sluice_tx_run(struct sluice_ring *ring, unsigned int budget)
+{
+	u64 told = 0;
+
+	return tx_run(ring, budget, &told);
 }
 
 static bool responses_pending(const struct sluice_ring *ring)
@@ -563,6 +578,7 @@ int sluice_tx_kick(struct sluice_ring *ring)
 {
 	bool often = false;
 	u32 total = 0;
+	u64 told = 0;
 	int n;
 
 	if (!sluice_flag_test(&ring->ready))
@@ -571,7 +587,7 @@ int sluice_tx_kick(struct sluice_ring *ring)
 		return -EINTR;
 	WRITE_ONCE(ring->kicks, ring->kicks + 1);
 	do {
-		n = sluice_tx_run(ring, KICK_BUDGET);
+		n = tx_run(ring, KICK_BUDGET, &told);
 		if (n > 0)
 			total += n;
 		cond_resched();

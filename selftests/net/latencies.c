@@ -154,4 +154,34 @@ TEST_F(latencies, a_service_may_end_when_its_answer_is_taken)
 	EXPECT_EQ(1, figure("slow", "send", "count"));
 }
 
+/* What the kernel takes to send the first answers of a kick is not the service of the last. */
+TEST_F(latencies, a_service_ends_for_all_that_is_handed_over)
+{
+	enum { N = 96 };
+	struct request q[N];
+	long long taken;
+	int i;
+
+	ASSERT_EQ(0, run("sluice group add w window %d", N));
+	ASSERT_EQ(0, run("sluice rule add l 2 text 0 many group w class many"));
+	ring_init(&self->r, "w", 256, N);
+	ASSERT_EQ(0, ring_setup(&self->r));
+	ASSERT_EQ(0, ring_attach(&self->r));
+	for (i = 0; i < N; i++) {
+		ASSERT_EQ(4, say(self->c, "many"));
+		ASSERT_TRUE(ring_wait(&self->r, &q[i]));
+	}
+	taken = now_ns();
+	for (i = 0; i < N; i++) {
+		q[i].hdr->pickup = taken - q[i].hdr->arrival_ns;
+		q[i].hdr->service = SLUICE_SERVICE_TAKEN;
+		ring_respond(&self->r, (struct sluice_response){
+					       .slot = q[i].slot, .data = q[i].slot, .len = 4, .gen = q[i].hdr->gen });
+	}
+	ASSERT_EQ(N, ring_kick(&self->r));
+	EXPECT_EQ(N, figure("many", "service", "count"));
+	EXPECT_LT(0, figure("many", "service", "p50_ns"));
+	EXPECT_GE(AT_MOST(figure("many", "service", "p50_ns")), figure("many", "service", "max_ns"));
+}
+
 TEST_HARNESS_MAIN
