@@ -70,7 +70,7 @@ static __always_inline int offer(struct sluice_conn *c, const struct sluice_verd
 		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DONE_RETRY);
 		return 0;
 	}
-	err = sluice_group_submit(to->class->group, req, true);
+	err = sluice_group_submit_fresh(to->class->group, req);
 	if (likely(!err))
 		return 0;
 	if (err == -ENOENT && unlikely(c->head_len)) {

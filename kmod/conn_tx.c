@@ -321,7 +321,9 @@ void sluice_conn_flush(struct llist_head *dirty)
 	struct sluice_conn *c, *next;
 	struct llist_node *list;
 
-	list = llist_reverse_order(llist_del_all(dirty));
+	list = llist_del_all(dirty);
+	if (list && list->next)
+		list = llist_reverse_order(list);
 	llist_for_each_entry_safe(c, next, list, dirty) {
 		clear_bit(SLUICE_CONN_DIRTY, &c->flags);
 		sluice_conn_asked(); /* E2 */

@@ -48,6 +48,29 @@ static inline void sluice_req_detach(struct sluice_req *req)
 		sluice_skb_detach(req->skb);
 }
 
+/* Whether a request that finds no room can stay in its stream, which is paused. */
+static inline bool sluice_req_can_stay(const struct sluice_req *req)
+{
+	return req->kind == SLUICE_REQ_KIND_TCP && !req->returned;
+}
+
+/*
+ * sluice_group_submit() of a request straight from its socket: most groups steer by hash, and have
+ * a ring.
+ */
+static __always_inline int sluice_group_submit_fresh(struct sluice_group *g, struct sluice_req *req)
+{
+	const struct sluice_rings *set = rcu_dereference_bh(g->rings);
+	int err;
+
+	if (unlikely(!set->n) || sluice_group_conf(g)->steering != SLUICE_STEERING_HASH)
+		return sluice_group_submit(g, req, true);
+	sluice_req_detach(req);
+	err = sluice_ring_offer(set->ring[sluice_hash_reduce(req->hash, set->n)], req, true,
+				req->arrival);
+	return likely(!err) ? 0 : sluice_group_unplaced(g, req, err);
+}
+
 /**
  * sluice_ring_pull() - after slots became free: publish what waits for them
  * @ring: the caller keeps it alive

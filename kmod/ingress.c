@@ -58,7 +58,7 @@ static bool submit(const struct sluice_verdict_to *to, const struct sluice_msg *
 		sluice_req_drop(req, NULL, SLUICE_OUTCOME_DONE_RETRY);
 		return true;
 	}
-	if (likely(!sluice_group_submit(g, req, true)))
+	if (likely(!sluice_group_submit_fresh(g, req)))
 		return true;
 	if (unlikely(req->tag) && sluice_ids_leave(req)) {
 		sluice_req_drop(req, NULL, SLUICE_OUTCOME_CANCELLED_PEER);

@@ -79,24 +79,21 @@ static void wake(struct sluice_ring *ring)
 }
 
 /*
- * Fill a RESERVED slot and hand it to the consumer, and the request with it.
+ * Fill a RESERVED slot.
  * @now: the clock when it was offered: what comes straight from its socket has waited 0
- * Context: section. The lock is taken for the index moves only; the copy is made outside.
  */
-static __always_inline void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req,
-				    u64 now)
+static __always_inline void fill(struct sluice_ring *ring, struct sluice_slot *hdr, u32 slot,
+				 struct sluice_req *req, u64 now)
 {
-	struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
-	u32 len = req->len, prio = req->prio;
 	u64 wait = now > req->arrival ? now - req->arrival : 0;
-	bool cancelled = false;
+	u32 len = req->len;
 
 	req->published = sluice_stamp(wait);
 	hdr->len = len;
 	hdr->orig_len = len;
 	hdr->rule = req->rule->id;
 	hdr->class_id = req->class->id;
-	hdr->prio = prio;
+	hdr->prio = req->prio;
 	hdr->flags = req->flags;
 	hdr->gen = ring->slots.gen[slot];
 	hdr->hash = req->hash;
@@ -107,14 +104,27 @@ static __always_inline void publish(struct sluice_ring *ring, u32 slot, struct s
 	hdr->pickup = 0;
 	hdr->service = 0;
 	/* cannot fail: the length is the message's own */
-	sluice_req_copy(req, hdr + 1, len);
+	if (req->kind == SLUICE_REQ_KIND_TCP)
+		sluice_copy(hdr + 1, req->bytes->data + req->at, len);
+	else
+		sluice_req_copy(req, hdr + 1, len);
 	if (unlikely(len % 8))
 		memset((u8 *)(hdr + 1) + len, 0, ALIGN(len, 8) - len);
 	sluice_hist_add(req->class, SLUICE_STAGE_WAIT, wait, 1);
 	trace_sluice_published(req, ring, slot);
 	this_cpu_inc(ring->cnt->received);
+}
 
-	spin_lock(&ring->lock);
+/*
+ * Hand a slot that is filled to the consumer, and the request with it. The ring's lock is held, and
+ * let go.
+ */
+static __always_inline void hand_over(struct sluice_ring *ring, struct sluice_slot *hdr, u32 slot,
+				      struct sluice_req *req)
+{
+	u32 prio = req->prio;
+	bool cancelled = false;
+
 	hdr->gap = ring->gap;
 	hdr->gap_reason = ring->gap_reason;
 	ring->gap = 0;
@@ -136,6 +146,19 @@ static __always_inline void publish(struct sluice_ring *ring, u32 slot, struct s
 		sluice_req_drop(req, ring, SLUICE_OUTCOME_CANCELLED_PEER);
 	wake(ring);
 	sluice_tx_published(ring);
+}
+
+/*
+ * Publish a request in a RESERVED slot. Context: section. The lock is taken for the index moves
+ * only; the copy is made outside.
+ */
+static void publish(struct sluice_ring *ring, u32 slot, struct sluice_req *req, u64 now)
+{
+	struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
+
+	fill(ring, hdr, slot, req, now);
+	spin_lock(&ring->lock);
+	hand_over(ring, hdr, slot, req);
 }
 
 /*
@@ -192,6 +215,14 @@ int sluice_ring_offer(struct sluice_ring *ring, struct sluice_req *req, bool wai
 	/* those that wait go first */
 	slot = ring->waiting.q.n && wait ? SLUICE_SLOTS_NONE : slot_reserve(ring, req);
 	if (likely(slot != SLUICE_SLOTS_NONE)) {
+		/* what is copied in less than it takes to come back for the lock */
+		if (likely(req->len <= SLUICE_COPY_SHORT)) {
+			struct sluice_slot *hdr = sluice_ring_slot(ring, slot);
+
+			fill(ring, hdr, slot, req, now);
+			hand_over(ring, hdr, slot, req);
+			return 0;
+		}
 		spin_unlock(&ring->lock);
 		publish(ring, slot, req, now);
 		return 0;

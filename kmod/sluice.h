@@ -413,7 +413,8 @@ struct sluice_slot_use {
 /* One response entry on its way: the kernel's copy, its verdict, and the request it answers. */
 struct sluice_answer {
 	struct sluice_response resp;
-	enum sluice_verdict verdict;
+	u8 verdict; /* enum sluice_verdict */
+	bool kicked; /* its service ended with the kick */
 	u32 service; /* by the consumer's stamps, ns */
 	struct sluice_req *req;
 	struct sluice_class *class; /* outlives @req */
@@ -647,14 +648,9 @@ void sluice_group_drafts(struct sluice_net *sn, bool keep);
 int sluice_group_rings_add(struct sluice_group *g, struct sluice_ring *ring);
 void sluice_group_rings_remove(struct sluice_group *g, struct sluice_ring *ring);
 
-/* Whether a request that finds no room can stay in its stream, which is paused. */
-static inline bool sluice_req_can_stay(const struct sluice_req *req)
-{
-	return req->kind == SLUICE_REQ_KIND_TCP && !req->returned;
-}
-
 /* steer.c */
 int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fresh);
+int sluice_group_unplaced(struct sluice_group *g, struct sluice_req *req, int err);
 
 /* backlog.c */
 #define SLUICE_REFUSED_MAX 4

@@ -119,9 +119,13 @@ int sluice_group_submit(struct sluice_group *g, struct sluice_req *req, bool fre
 		ring = sluice_steer_least(set);
 	now = fresh ? req->arrival : sluice_now();
 	err = ring ? sluice_ring_offer(ring, req, bound, now) : -EAGAIN;
+	return likely(!err) ? 0 : sluice_group_unplaced(g, req, err);
+}
+
+/* @err: what sluice_ring_offer() said of a request. Return: as sluice_group_submit(). */
+int sluice_group_unplaced(struct sluice_group *g, struct sluice_req *req, int err)
+{
 	switch (err) {
-	case 0:
-		return 0;
 	case -EMSGSIZE:
 		return refuse(g, req, SLUICE_OUTCOME_REJECTED_TOO_BIG);
 	case -ENOBUFS: /* the ring itself tells its consumer of these two */

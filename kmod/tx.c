@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "trace.h"
 
+#define KICK_NS	    500 /* about what a system call takes that does nothing */
 #define KICK_BUDGET (2 * SLUICE_TX_BATCH)
 #define SPINS	    256 /* empty looks at the queue before the thread naps */
 #define NAP_NS	    (20 * NSEC_PER_USEC)
@@ -22,17 +23,15 @@ static void load(const struct sluice_ring *ring, u32 index, struct sluice_respon
 {
 	const struct sluice_response *e = &ring->resp[index & (ring->map.resp_entries - 1)];
 
-	to->slot = READ_ONCE(e->slot);
-	to->data = READ_ONCE(e->data);
-	to->len = READ_ONCE(e->len);
-	to->flags = READ_ONCE(e->flags);
-	to->gen = READ_ONCE(e->gen);
+	BUILD_BUG_ON(sizeof(*e) != 2 * sizeof(u64));
+	((u64 *)to)[0] = READ_ONCE(((const u64 *)e)[0]);
+	((u64 *)to)[1] = READ_ONCE(((const u64 *)e)[1]);
 }
 
 static bool flags_ok(u16 flags)
 {
-	return !(flags & ~SLUICE_RESP_ALL) &&
-	       (!(flags & SLUICE_RESP_MORE) || flags == SLUICE_RESP_MORE);
+	return likely(!flags) || (!(flags & ~SLUICE_RESP_ALL) &&
+	       (!(flags & SLUICE_RESP_MORE) || flags == SLUICE_RESP_MORE));
 }
 
 /*
@@ -45,6 +44,7 @@ static void take(struct sluice_ring *ring, struct sluice_answer *a)
 
 	a->req = NULL;
 	a->answered = 0;
+	a->kicked = false;
 	a->verdict = sluice_slots_check(&ring->slots, slot, a->resp.gen, a->resp.data, a->resp.len);
 	if (a->verdict == SLUICE_VERDICT_OK && !flags_ok(a->resp.flags))
 		a->verdict = SLUICE_VERDICT_BAD_DATA;
@@ -134,11 +134,16 @@ static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 n
 {
 	const struct sluice_req *req = a->req;
 	u32 pickup = READ_ONCE(hdr->pickup), service = READ_ONCE(hdr->service);
-	u64 age = now - req->arrival, taken = req->arrival + pickup;
+	u64 age = now - req->arrival, until;
 	bool possible;
 
-	if (service == SLUICE_SERVICE_TAKEN)
-		service = all->told > taken ? sluice_stamp(all->told - taken) : 0;
+	/* a pickup that is U32_MAX ns or later has no known time, nor has a service that begins with it */
+	if (service == SLUICE_SERVICE_TAKEN && pickup != U32_MAX) {
+		/* of a kick's later sections, unless this was taken after the kick began */
+		until = all->told > req->arrival + pickup ? all->told - req->arrival : age;
+		service = until > pickup ? sluice_stamp(until - pickup) : 0;
+		a->kicked = true;
+	}
 	if (req->kind == SLUICE_REQ_KIND_TCP || req->shared)
 		possible = tally(all, req, age, pickup, service);
 	else
@@ -310,6 +315,9 @@ static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, 
 	waits = ring->waiting.q.n || (g && READ_ONCE(g->backlog.q.n));
 	/* without stamps nobody knows how long it was idle: assume that it mattered */
 	idle = n && a[n - 1].answered ? now - a[n - 1].answered : done + 1;
+	/* nobody read the clock when it began to hand over: it was that long in the kernel already */
+	if (n && a[n - 1].kicked)
+		idle += KICK_NS;
 	sluice_window_collected(&ring->window, done, ring->work, idle, waits, now);
 	spin_unlock(&ring->lock);
 	return unlikely(nheld) && sluice_ring_unhold(ring, held, nheld);
@@ -586,13 +594,15 @@ int sluice_tx_kick(struct sluice_ring *ring)
 	if (mutex_lock_interruptible(&ring->tx_lock))
 		return -EINTR;
 	WRITE_ONCE(ring->kicks, ring->kicks + 1);
-	do {
+	for (;;) {
 		n = tx_run(ring, KICK_BUDGET, &told);
 		if (n > 0)
 			total += n;
-		cond_resched();
 		/* what is handed over meanwhile is another thread's, which kicks for it */
-	} while (n == KICK_BUDGET && total < ring->map.resp_entries);
+		if (n != KICK_BUDGET || total >= ring->map.resp_entries)
+			break;
+		cond_resched();
+	}
 	if (n >= 0 && (ring->flags & SLUICE_RING_TX_ADAPTIVE))
 		often = kicked_often(ring, sluice_now());
 	mutex_unlock(&ring->tx_lock);

@@ -154,6 +154,25 @@ TEST_F(latencies, a_service_may_end_when_its_answer_is_taken)
 	EXPECT_EQ(1, figure("slow", "send", "count"));
 }
 
+/* A pickup is kept in 32 bits: of one that was later, nobody knows when the service began. */
+TEST_F(latencies, a_service_after_a_pickup_of_unknown_time_is_none)
+{
+	long long end;
+
+	ASSERT_EQ(0, ring_open(&self->r, "g"));
+	ASSERT_EQ(4, say(self->c, "slow"));
+	ASSERT_TRUE(ring_wait(&self->r, &self->q));
+	end = now_ns() + UINT32_MAX + 100 * MS;
+	while (now_ns() < end)
+		usleep(10000);
+	self->q.hdr->pickup = UINT32_MAX;
+	self->q.hdr->service = SLUICE_SERVICE_TAKEN;
+	ASSERT_EQ(1, ring_answer(&self->r, &self->q, 4, 0));
+	ASSERT_TRUE(hears(self->c, "slow"));
+	EXPECT_EQ(1, figure("slow", "total", "count"));
+	EXPECT_GE(0, figure("slow", "service", "count"));
+}
+
 /* What the kernel takes to send the first answers of a kick is not the service of the last. */
 TEST_F(latencies, a_service_ends_for_all_that_is_handed_over)
 {
