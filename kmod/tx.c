@@ -137,7 +137,7 @@ static void stamps(const struct sluice_slot *hdr, struct sluice_answer *a, u64 n
 	u64 age = now - req->arrival, until;
 	bool possible;
 
-	/* a pickup that is U32_MAX ns or later has no known time, nor has a service that begins with it */
+	/* a pickup after U32_MAX ns or more has no known time, nor has the service behind it */
 	if (service == SLUICE_SERVICE_TAKEN && pickup != U32_MAX) {
 		/* of a kick's later sections, unless this was taken after the kick began */
 		until = all->told > req->arrival + pickup ? all->told - req->arrival : age;
@@ -315,7 +315,7 @@ static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, 
 	waits = ring->waiting.q.n || (g && READ_ONCE(g->backlog.q.n));
 	/* without stamps nobody knows how long it was idle: assume that it mattered */
 	idle = n && a[n - 1].answered ? now - a[n - 1].answered : done + 1;
-	/* nobody read the clock when it began to hand over: it was that long in the kernel already */
+	/* nobody read the clock when it handed over: it was that long in the kernel by now */
 	if (n && a[n - 1].kicked)
 		idle += KICK_NS;
 	sluice_window_collected(&ring->window, done, ring->work, idle, waits, now);
@@ -324,8 +324,8 @@ static bool free_slots(struct sluice_ring *ring, const struct sluice_answer *a, 
 }
 
 /*
- * One section: up to @max entries from request to wire, then what waited for their slots. @told: when
- * the first of these sections began, and so the consumer was done with all of them; 0: in this one.
+ * One section: up to @max entries from request to wire, then what waited for their slots. @told:
+ * when the first of these sections began, so the consumer was done with all of it; 0: this one.
  */
 static u32 run_section(struct sluice_ring *ring, u32 max, u64 *told)
 {
