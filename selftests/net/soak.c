@@ -617,14 +617,17 @@ static bool act(struct soak *s, int seconds, long turns)
 /* Who has the module still: its count, open files, namespaces on their way out, programs. */
 #define HOLDERS \
 	"grep ^sluice /proc/modules; ls -l /proc/[0-9]*/fd 2>/dev/null | grep /dev/sluice; ip netns; " \
-	"grep -w net_namespace /proc/slabinfo; sluice show; ls /sys/fs/bpf/xdp 2>/dev/null"
+	"grep -w net_namespace /proc/slabinfo; ip link show s0; sluice show; ls /sys/fs/bpf/xdp 2>/dev/null"
 
 /* Listeners and groups that are left, the module, and what libxdp has pinned of programs that use it. */
 static bool clear_up(void)
 {
 	attempt("for l in u0 u1 u2 t x au at; do sluice listener del $l; done; "
 		"for g in g0 g1 g2 short; do sluice group del $g; done; xdp-loader clean");
-	return until(!loaded() || unload());
+	if (until(!loaded() || unload()))
+		return true;
+	run("{ %s; } 2>&1 | sed 's/^/# /'", HOLDERS);
+	return false;
 }
 
 /* ---- memory ---- */
@@ -747,9 +750,7 @@ TEST_F_TIMEOUT(soak, nothing_is_left_of_all_that_came_and_went, 36000)
 	}
 	EXPECT_TRUE(!loaded() || ledger_closed());
 	EXPECT_TRUE(until(no_namespace_left())); /* one that is going holds the module */
-	EXPECT_TRUE(clear_up()) {
-		run("%s", HOLDERS);
-	}
+	EXPECT_TRUE(clear_up());
 	EXPECT_NE(0, run("grep -q '^sluice' /proc/slabinfo"));
 	EXPECT_TRUE(settles(&before, &after));
 	printf("# the kernel's memory: %+ld kB, available: %+ld kB\n", after.kernel - before.kernel,
